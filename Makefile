@@ -1,0 +1,53 @@
+# make prints the menu. CI and people run the same targets.
+.DEFAULT_GOAL := menu
+.PHONY: menu lab test test-all lint notebooks bench lock clean
+
+RUN := .venv/bin
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 \
+	--nbval-sanitize-with=notebooks/sanitize.cfg
+PARALLEL := -n 2 --dist loadfile
+
+menu:  ## This menu
+	@echo "Docker API Lab"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+lab: .venv/ready  ## Open the lessons in JupyterLab (LAB_ARGS="--port 9999" passes options on)
+	@sh scripts/system.sh lab
+	@$(RUN)/labkit lab $(LAB_ARGS)
+
+test: .venv/ready lint  ## Run everything: unit, engine, notebook and browser tests (minutes)
+	@sh scripts/system.sh test
+	@$(RUN)/labkit prepare 20.10 26.1 28.5
+	@$(RUN)/pytest $(PARALLEL) $(NBVAL) -m "not slow" tests notebooks $(TEST_ARGS)
+
+test-all: .venv/ready lint  ## The same and what takes longer: the notebooks on every engine version
+	@sh scripts/system.sh test
+	@$(RUN)/labkit prepare 20.10 26.1 28.5
+	@$(RUN)/pytest $(PARALLEL) $(NBVAL) tests notebooks $(TEST_ARGS)
+
+lint: .venv/ready  ## Check style and types
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+
+notebooks: .venv/ready  ## Execute the notebooks anew; a second run changes nothing
+	@sh scripts/system.sh lab
+	@$(RUN)/labkit prepare
+	@$(RUN)/python scripts/notebooks.py notebooks/*.ipynb
+
+bench: .venv/ready  ## Measure: starts, tables, panels, beside their alternatives
+	@sh scripts/system.sh lab
+	@$(RUN)/labkit prepare
+	@$(RUN)/pytest tests/bench --benchmark-enable --benchmark-columns=median,iqr,rounds $(TEST_ARGS)
+
+lock: .venv/ready  ## Write requirements.lock anew from pyproject.toml (needs uv)
+	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --extra dev --quiet pyproject.toml -o requirements.lock
+
+clean:  ## End all engines and remove .venv and the engine images; the workspace stays
+	@if [ -x $(RUN)/labkit ]; then $(RUN)/labkit down --images; fi
+	@rm -rf .venv
+
+.venv/ready: requirements.lock pyproject.toml
+	@sh scripts/system.sh lab
+	@sh scripts/venv.sh

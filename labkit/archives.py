@@ -1,0 +1,56 @@
+"""Tar archives in memory, as the Engine takes and gives them; the same bytes for the same content."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class File:
+    """A file in an archive."""
+
+    name: str
+    content: bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder in an archive."""
+
+    name: str
+    mode: int = 0o755
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symbolic link in an archive."""
+
+    name: str
+    target: str
+
+
+def pack(entries: Iterable[File | Folder | Link]) -> bytes:
+    """A tar of the entries, owned by root and dated 1970."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for entry in entries:
+            info, content = tarfile.TarInfo(entry.name), b""
+            if isinstance(entry, Link):
+                info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, entry.target
+            elif isinstance(entry, Folder):
+                info.type, info.mode = tarfile.DIRTYPE, entry.mode
+            else:
+                info.size, info.mode, content = len(entry.content), entry.mode, entry.content
+            tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def unpack(archive: bytes) -> dict[str, bytes]:
+    """The plain files in a tar: name to content."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        files = {one.name: tar.extractfile(one) for one in tar if one.isfile()}
+        return {name: file.read() for name, file in files.items() if file}

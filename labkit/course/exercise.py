@@ -1,0 +1,110 @@
+"""An exercise, and the tutor who watches it being done.
+
+An exercise is one function that takes a :class:`Tutor` and reads as a tutor thinks: stock the
+engine, ask, expect. It never sees the learner's code, only what the code answered and what it did
+to the engine, looked at through a connection of the tutor's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import docker
+
+from labkit import sdk
+from labkit.course.stock import Stock
+from labkit.endpoint import Endpoint
+from labkit.errors import CourseError
+from labkit.raw import Client
+
+Ask = Callable[[list[Any]], Any]
+
+
+class NotYet(Exception):
+    """An expectation that was not met: what was seen, and the tutor's question."""
+
+    def __init__(self, saw: str, question: str) -> None:
+        super().__init__(saw, question)
+        self.saw = saw
+        self.question = question
+
+
+class Tutor:
+    """What an exercise works with: its own clients, its stock, and the learner to ask."""
+
+    def __init__(self, endpoint: Endpoint, ask: Ask) -> None:
+        self.raw = Client(endpoint, timeout=30)
+        self.docker: docker.DockerClient = sdk.client(endpoint, timeout=30)
+        self.stock = Stock(self.docker)
+        self._ask = ask
+
+    def ask(self, *arguments: Any) -> Any:
+        """Have the learner's function called with these arguments; its answer as JSON gave it.
+
+        :raises NotYet: it raised, or returned what can't be written as JSON.
+        """
+        return self._ask(list(arguments))
+
+    def expect(self, met: object, *, saw: str, question: str) -> None:
+        """Go on if ``met`` is true.
+
+        :param saw: what was seen instead, as a sentence.
+        :param question: what leads the learner on, without giving the answer away.
+        """
+        if not met:
+            raise NotYet(saw, question)
+
+    def refuse(self, saw: str, question: str) -> NoReturn:
+        """Say that it is not there yet."""
+        raise NotYet(saw, question)
+
+    def close(self) -> None:
+        """Take the stock away again and hang up."""
+        with contextlib.suppress(Exception):
+            self.stock.clear()
+        self.raw.close()
+        self.docker.close()
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One task of a notebook: who judges it, its points, its hints from faint to plain."""
+
+    name: str
+    points: int
+    hints: tuple[str, ...]
+    judge: Callable[[Tutor], None]
+
+
+class Lesson:
+    """The exercises of one notebook."""
+
+    def __init__(self, notebook: str, *, by_hand: dict[str, int] | None = None) -> None:
+        self.notebook = notebook
+        self.exercises: dict[str, Exercise] = {}
+        self.by_hand = by_hand or {}
+
+    def exercise(self, name: str, *, points: int, hints: tuple[str, ...]) -> Callable[..., Any]:
+        """Make the decorated function the judge of an exercise."""
+
+        def register(judge: Callable[[Tutor], None]) -> Callable[[Tutor], None]:
+            self.exercises[name] = Exercise(name, points, hints, judge)
+            return judge
+
+        return register
+
+    def __getitem__(self, name: str) -> Exercise:
+        """The exercise of that name.
+
+        :raises CourseError: there is none; names those that are.
+        """
+        try:
+            return self.exercises[name]
+        except KeyError:
+            names = ", ".join(self.exercises) or "none"
+            raise CourseError(
+                f"{self.notebook} has no exercise {name!r}.", hint=f"Its exercises: {names}"
+            ) from None

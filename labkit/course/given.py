@@ -1,0 +1,58 @@
+"""An engine that somebody else has started for us, known by its socket alone (``LABKIT_SOCKET``)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from docker import DockerClient
+
+from labkit import raw, sdk
+from labkit.endpoint import Endpoint
+from labkit.errors import EngineError, LabError
+
+
+class GivenEngine:
+    """Has what a notebook needs of an engine, and leaves its life to whoever gave it."""
+
+    def __init__(self, socket: Path) -> None:
+        self.socket = socket
+        self.endpoint = Endpoint(unix=socket)
+        self.name = socket.stem
+
+    @cached_property
+    def docker(self) -> DockerClient:
+        """A Docker SDK client for the engine."""
+        return sdk.client(self.endpoint)
+
+    @cached_property
+    def raw(self) -> raw.Client:
+        """A raw client for the engine."""
+        return raw.Client(self.endpoint)
+
+    @property
+    def version(self) -> str:
+        """The Docker version, MAJOR.MINOR, as the engine itself says."""
+        return ".".join(str(self.raw.get("/version").json()["Version"]).split(".")[:2])
+
+    @property
+    def alive(self) -> bool:
+        """Whether its API answers."""
+        try:
+            with raw.Client(self.endpoint, timeout=5) as client:
+                return client.get("/_ping").ok
+        except LabError:
+            return False
+
+    def reset(self) -> None:
+        """Not ours to reset.
+
+        :raises EngineError: always.
+        """
+        raise EngineError(f"The engine at {self.socket} was given to this notebook: it stays as it is.")
+
+    def stop(self) -> None:
+        """Hang up; the engine lives on."""
+        for name in ("docker", "raw"):
+            if (opened := self.__dict__.pop(name, None)) is not None:
+                opened.close()

@@ -1,0 +1,139 @@
+"""The judge: holds a conversation about one exercise and comes to a verdict.
+
+The same judge sits in two seats. While learning it is a thread beside the notebook, for instant
+feedback. For grading it is a process of its own, behind a unix socket (:func:`serve`), with its own
+connection to the engine, and only what it says counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labkit.course import lessons
+from labkit.course.exercise import Exercise, NotYet, Tutor
+from labkit.course.protocol import Connection, Verdict, as_message
+from labkit.endpoint import Endpoint
+from labkit.errors import CourseError, LabError
+
+PATIENCE = 120.0  # seconds that a judge waits for one answer
+
+Listener = Callable[[Verdict], None]
+
+
+class Judge:
+    """Judges the exercises of one notebook on one engine.
+
+    :param heard: is told every verdict, on the judge's side, before the kernel is.
+    """
+
+    def __init__(self, notebook: str, endpoint: Endpoint, *, heard: Listener | None = None) -> None:
+        self.lesson = lessons.lesson(notebook)
+        self.endpoint = endpoint
+        self._heard = heard or (lambda verdict: None)
+
+    def converse(self, connection: Connection) -> None:
+        """Hold one conversation; never raises for what the other side did."""
+        with contextlib.suppress(CourseError):
+            opening = connection.receive()
+            name, callable_ = str(opening.get("check")), bool(opening.get("callable"))
+            try:
+                exercise = self.lesson[name]
+            except CourseError as unknown:
+                connection.send("verdict", as_message(Verdict(name, False, 0, 0, str(unknown))))
+                return
+            verdict = self._judge(exercise, _asking(connection, name, callable_))
+            self._heard(verdict)
+            connection.send("verdict", as_message(verdict))
+
+    def _judge(self, exercise: Exercise, ask: Callable[[list[Any]], Any]) -> Verdict:
+        def verdict(saw: str = "", question: str = "") -> Verdict:
+            points = 0 if saw else exercise.points
+            return Verdict(exercise.name, not saw, points, exercise.points, saw, question)
+
+        try:
+            tutor = Tutor(self.endpoint, ask)
+        except LabError as unreachable:
+            return verdict(f"The engine does not answer. {unreachable.message}", "lab.reset() mends it.")
+        try:
+            tutor.stock.clear()
+            exercise.judge(tutor)
+        except NotYet as not_yet:
+            return verdict(not_yet.saw, not_yet.question)
+        except Exception as broken:  # whatever a learner's answer or engine provokes is no crash
+            return verdict(
+                f"The check could not be finished: {type(broken).__name__}: {broken}",
+                "Is the answer shaped as the task says? If the engine was changed: lab.reset().",
+            )
+        finally:
+            tutor.close()
+        return verdict()
+
+
+def _asking(connection: Connection, name: str, callable_: bool) -> Callable[[list[Any]], Any]:
+    """How a tutor asks over this connection."""
+
+    def ask(arguments: list[Any]) -> Any:
+        if not callable_:
+            raise NotYet(
+                "The check was given no function to call.",
+                f"Did you hand it over, as in lab.check({name!r}, your_function)?",
+            )
+        connection.send("call", arguments)
+        message = connection.receive()
+        if "raised" in message:
+            raise NotYet(
+                f"Your function raised {message['raised']}",
+                "Call it yourself in a cell of its own: at which line does it happen, and why?",
+            )
+        if "answer" not in message:
+            raise NotYet("Your function gave no answer.", "Was the kernel interrupted?")
+        return message["answer"]
+
+    return ask
+
+
+def beside(judge: Judge) -> Connection:
+    """Seat the judge in a thread beside the notebook, for one conversation; the kernel's end of it."""
+    ours, theirs = socket.socketpair()
+
+    def sit() -> None:
+        with Connection(theirs) as connection:
+            judge.converse(connection)
+
+    threading.Thread(target=sit, name="labkit-judge", daemon=True).start()
+    return Connection(ours)
+
+
+def reach(path: Path) -> Connection:
+    """The kernel's end of a conversation with a judge outside, behind a unix socket.
+
+    :raises CourseError: nobody listens there.
+    """
+    end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        end.connect(str(path))
+    except OSError as nobody:
+        end.close()
+        raise CourseError(
+            f"No judge listens at {path} (LABKIT_JUDGE): {nobody}.",
+            hint="Unset LABKIT_JUDGE to be judged in this notebook.",
+        ) from nobody
+    return Connection(end)
+
+
+def serve(judge: Judge, path: Path, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Seat the judge outside: accept conversations on a unix socket, one after another, for good."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        ready()
+        while True:
+            end, _ = listener.accept()
+            end.settimeout(PATIENCE)
+            with Connection(end) as connection:
+                judge.converse(connection)

@@ -1,0 +1,189 @@
+"""A notebook's lab: its engine, its checks, its hints."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from docker import DockerClient
+import pandas as pd
+
+from labkit import raw
+from labkit.course import judge, kernel, learner, lessons, progress
+from labkit.course.given import GivenEngine
+from labkit.course.hints import Hint
+from labkit.course.protocol import Connection, Verdict
+from labkit.endpoint import Endpoint
+from labkit.engine.engine import Engine
+from labkit.engine.image import DEFAULT
+from labkit.errors import EngineGone, EngineNameTaken
+from labkit.panels.containers import ContainersPanel
+
+_current: Lab | None = None
+
+
+class CheckFailed(Exception):
+    """An exercise is not there yet: what was seen, and a tutor's question."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(f"{verdict}\nSeen: {verdict.saw}\n{verdict.question}")
+        self.verdict = verdict
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the tutor's words, not our stack."""
+        hint = f"A hint: lab.hint({self.verdict.exercise!r})"
+        return [str(self.verdict), f"  Seen: {self.verdict.saw}", f"  {self.verdict.question}", hint]
+
+
+class Lab:
+    """What a notebook works with; made by :func:`lab`."""
+
+    def __init__(self, notebook: str, engine: Engine | GivenEngine) -> None:
+        self.notebook = notebook
+        self.engine = engine
+        self._lesson = lessons.lesson(notebook)
+        self._hints: dict[str, int] = {}
+        self._panels: list[ContainersPanel] = []
+        self._environment = kernel.point_at(engine.socket)
+
+    @property
+    def socket(self) -> Path:
+        """The engine's unix socket on this machine; also in ``$DOCKER_SOCK``."""
+        return self.engine.socket
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The engine's address, for ``labkit.raw``."""
+        return self.engine.endpoint
+
+    @property
+    def version(self) -> str:
+        """The engine's Docker version, such as ``26.1``."""
+        return self.engine.version
+
+    @property
+    def docker(self) -> DockerClient:
+        """A Docker SDK client, the same as ``docker.from_env()`` makes here."""
+        return self.engine.docker
+
+    @property
+    def raw(self) -> raw.Client:
+        """A raw client: one method call, one HTTP request."""
+        return self.engine.raw
+
+    def check(self, exercise: str, function: Callable[..., Any] | None = None) -> None:
+        """Have an exercise judged, and say so.
+
+        :param function: what you wrote, where the task asks for a function.
+        :raises CheckFailed: it is not there yet; says what was seen, and asks a question.
+        :raises CourseError: this notebook has no such exercise.
+        """
+        self._lesson[exercise]
+        with self._judge() as connection:
+            verdict = learner.answer(connection, exercise, function)
+        progress.record(self.notebook, verdict)
+        if not verdict.passed:
+            raise CheckFailed(verdict)
+        print(verdict)
+
+    def hint(self, exercise: str) -> Hint:
+        """The next hint for an exercise, from faint to plain; the last one stays.
+
+        :raises CourseError: this notebook has no such exercise.
+        """
+        hints = self._lesson[exercise].hints
+        number = min(self._hints.get(exercise, 0) + 1, len(hints))
+        self._hints[exercise] = number
+        return Hint(hints[number - 1], number, len(hints))
+
+    def progress(self) -> pd.DataFrame:
+        """This notebook's exercises: points, and what you have passed."""
+        return progress.table(self.notebook)
+
+    def panel(self) -> ContainersPanel:
+        """A live panel of the engine's containers."""
+        panel = ContainersPanel(self.endpoint)
+        self._panels.append(panel)
+        return panel
+
+    def reset(self) -> None:
+        """Make the engine pristine again: only the course's images are on it."""
+        self.engine.reset()
+
+    def close(self) -> None:
+        """Give the engine back, and put the environment back as it was."""
+        for panel in self._panels:
+            panel.close()
+        self._panels.clear()
+        kernel.restore(self._environment)
+        self.engine.stop()
+        atexit.unregister(self._close_quietly)
+        kernel.on_error(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Lab {self.notebook}: Docker Engine {self.version}>"
+
+    def _judge(self) -> Connection:
+        if outside := os.environ.get("LABKIT_JUDGE"):
+            return judge.reach(Path(outside))
+        return judge.beside(judge.Judge(self.notebook, self.endpoint))
+
+    def _close_quietly(self) -> None:
+        with contextlib.suppress(Exception):  # the interpreter is ending; labkit down sees to the rest
+            self.close()
+
+    def _explain(self, error: BaseException) -> None:
+        if not isinstance(error, EngineGone | CheckFailed) and not self.engine.alive:
+            print(
+                f"The engine of this notebook ({self.engine.name}) does not answer any more.\n"
+                "What to do: lab.reset() starts it afresh; then run the cells from the top. "
+                "Your notebook is safe."
+            )
+
+
+def lab(notebook: str, *, version: str | None = None, env: Mapping[str, str] | None = None) -> Lab:
+    """A fresh engine for this notebook; ``DOCKER_HOST`` and ``DOCKER_SOCK`` point at it.
+
+    Called again in the same kernel, it gives the old engine back and starts a fresh one. The
+    kernel's end gives it back too.
+
+    :param notebook: the notebook's name without ``.ipynb``, such as ``"02-run-and-stop"``.
+    :param version: the Docker version; ``LABKIT_VERSION`` decides where none is given, else 26.1.
+    :param env: dockerd's environment.
+    :raises CourseError: there is no such notebook.
+    :raises HostError: there is no Docker to start an engine on.
+    """
+    global _current  # one notebook, one kernel, one lab  # noqa: PLW0603
+    lessons.lesson(notebook)
+    if _current is not None:
+        _current.close()
+        _current = None
+    if given := os.environ.get("LABKIT_SOCKET"):
+        engine: Engine | GivenEngine = GivenEngine(Path(given))
+    else:
+        engine = _start(notebook, version or os.environ.get("LABKIT_VERSION") or DEFAULT, env or {})
+    _current = Lab(notebook, engine)
+    atexit.register(_current._close_quietly)
+    kernel.on_error(_current._explain)
+    print(f"A fresh Docker Engine {engine.version} is ready for {notebook}.")
+    return _current
+
+
+def _start(notebook: str, version: str, env: Mapping[str, str]) -> Engine:
+    """An engine named after the notebook; with a number where another kernel has that name."""
+    for number in itertools.count(1):
+        name = notebook if number == 1 else f"{notebook}-{number}"
+        with contextlib.suppress(EngineNameTaken):
+            return Engine.start(version=version, name=name, env=env)
+    raise AssertionError("unreachable")

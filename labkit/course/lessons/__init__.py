@@ -1,0 +1,25 @@
+"""The lessons that have exercises: one module a notebook."""
+
+from __future__ import annotations
+
+from labkit.course.exercise import Lesson
+from labkit.course.lessons import inspect_containers, list_containers, run_and_stop, start_here
+from labkit.errors import CourseError
+
+LESSONS: dict[str, Lesson] = {
+    module.lesson.notebook: module.lesson
+    for module in (start_here, list_containers, run_and_stop, inspect_containers)
+}
+
+
+def lesson(notebook: str) -> Lesson:
+    """The lesson of a notebook.
+
+    :raises CourseError: there is none of that name; names those that are.
+    """
+    try:
+        return LESSONS[notebook]
+    except KeyError:
+        raise CourseError(
+            f"The course has no notebook {notebook!r}.", hint=f"It has {', '.join(LESSONS)}."
+        ) from None

@@ -1,0 +1,46 @@
+"""What a learner has passed: one small file an exercise, in the workspace."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from labkit.course import lessons, workspace
+from labkit.course.protocol import Verdict
+from labkit.engine import places
+
+
+def folder() -> Path:
+    """Where it is kept: in the workspace that this process runs in, else with the kit's own files.
+
+    ``LABKIT_PROGRESS`` names another place.
+    """
+    if chosen := os.environ.get("LABKIT_PROGRESS"):
+        return Path(chosen)
+    inside = workspace.containing(Path.cwd())
+    return (inside / workspace.HIDDEN if inside else places.home()) / "progress"
+
+
+def record(notebook: str, verdict: Verdict) -> None:
+    """Note down a pass; one that was noted before stays as it is."""
+    path = folder() / notebook / f"{verdict.exercise}.json"
+    if not verdict.passed or path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps({"points": verdict.points, "passed": now}))
+    partial.replace(path)
+
+
+def table(notebook: str) -> pd.DataFrame:
+    """The exercises of a notebook: name, points, and whether they were passed."""
+    rows = [
+        (name, exercise.points, "✓" if (folder() / notebook / f"{name}.json").exists() else "")
+        for name, exercise in lessons.lesson(notebook).exercises.items()
+    ]
+    return pd.DataFrame(rows, columns=["exercise", "points", "passed"])

@@ -1,0 +1,202 @@
+"""All engines of this user on this machine: their names, labels, folders, and their end.
+
+Everything that the kit makes on the host engine bears two labels: ``labkit`` says what it is, and
+``labkit.scope`` whose. Only what bears both is ever listed or removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import psutil
+from docker.errors import APIError
+from docker.errors import NotFound as DockerNotFound
+
+from labkit.engine import container, places
+from labkit.engine.container import LABEL, Spec
+from labkit.engine.host import Host
+from labkit.errors import EngineError
+
+
+@dataclass(frozen=True)
+class Found:
+    """An engine as its labels describe it."""
+
+    name: str
+    spec: Spec
+    container_id: str
+    owner: str
+    running: bool
+    created: int
+
+    @property
+    def orphan(self) -> bool:
+        """Whether nobody needs it any more: the process that it was started for has ended."""
+        return not self.running or not (self.spec.keep or container.owner_lives(self.owner))
+
+
+def scope() -> str:
+    """Whose engines these are: a mark of this user's run folder."""
+    return hashlib.sha256(str(places.run()).encode()).hexdigest()[:8]
+
+
+def labels(name: str, spec: Spec, owner: str) -> dict[str, str]:
+    """The labels of an engine's container and volume."""
+    return {
+        LABEL: "engine",
+        f"{LABEL}.scope": scope(),
+        f"{LABEL}.name": name,
+        f"{LABEL}.owner": owner,
+        f"{LABEL}.spec": json.dumps(dataclasses.asdict(spec)),
+    }
+
+
+def valid_name(name: str) -> str:
+    """The name itself, if it can be one.
+
+    :raises EngineError: it can't; says what can.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,39}", name):
+        raise EngineError(
+            f"{name!r} can't be an engine's name.",
+            hint="Use up to 40 lower-case letters, digits, dots, dashes and underscores.",
+        )
+    return name
+
+
+def container_name(name: str) -> str:
+    """What the engine's container is called on the host engine."""
+    return f"labkit-{scope()}-{name}"
+
+
+def folder(name: str) -> Path:
+    """The engine's folder on this machine: its socket, its certificates."""
+    return places.run() / name
+
+
+def make_folder(name: str) -> Path:
+    """Make the engine's folder.
+
+    :raises EngineError: the path of the socket in it would be too long for this system.
+    """
+    path = folder(name)
+    if len(str(path / "docker.sock").encode()) > 103:
+        raise EngineError(
+            f"{path}/docker.sock is too long for a unix socket (about 100 bytes at most).",
+            hint="Set LABKIT_HOME to a shorter folder, or give the engine a shorter name.",
+        )
+    places.make(places.run())
+    return places.make(path)
+
+
+def needs_bridge(host: Host) -> bool:
+    """Whether containers of the host engine can't share a unix socket with this machine."""
+    transport = os.environ.get("LABKIT_TRANSPORT", "")
+    if transport not in ("", "unix", "tcp"):
+        raise EngineError(
+            f"LABKIT_TRANSPORT={transport} is not known.", hint="Use unix or tcp, or unset it."
+        )
+    return transport == "tcp" or (not transport and platform.system() != "Linux") or _desktop(host)
+
+
+def _desktop(host: Host) -> bool:
+    return "desktop" in str(host.endpoint.unix or "")
+
+
+def engines(client: docker.DockerClient) -> list[Found]:
+    """Every engine of this user, oldest first (``GET /containers/json`` with a label filter)."""
+    rows = client.api.containers(all=True, filters={"label": _ours("engine")})
+    found = []
+    for row in rows:
+        described = row["Labels"]
+        spec = Spec(**json.loads(described[f"{LABEL}.spec"]))
+        found.append(
+            Found(
+                name=described[f"{LABEL}.name"],
+                spec=spec,
+                container_id=row["Id"],
+                owner=described[f"{LABEL}.owner"],
+                running=row["State"] in ("running", "created"),
+                created=row["Created"],
+            )
+        )
+    return sorted(found, key=lambda one: one.created)
+
+
+def _ours(kind: str) -> list[str]:
+    return [f"{LABEL}={kind}", f"{LABEL}.scope={scope()}"]
+
+
+def sweep(client: docker.DockerClient) -> list[str]:
+    """Remove the engines that nobody needs any more; their names."""
+    swept = []
+    for found in engines(client):
+        if found.orphan:
+            remove(client, found.container_id)
+            remove_folder(folder(found.name))
+            swept.append(found.name)
+    return swept
+
+
+def down(client: docker.DockerClient) -> list[str]:
+    """Remove all of this user's engines and whatever else of theirs is left; their names."""
+    names = []
+    for found in engines(client):
+        remove(client, found.container_id)
+        names.append(found.name)
+    for volume in client.api.volumes(filters={"label": _ours("engine")})["Volumes"] or []:
+        with contextlib.suppress(APIError):
+            client.api.remove_volume(volume["Name"], force=True)
+    remove_folders()
+    return names
+
+
+def set_aside(client: docker.DockerClient, container_id: str, folder: Path) -> str:
+    """Take name and socket from an engine's container, so that a new one can have them; its id."""
+    with contextlib.suppress(DockerNotFound):
+        client.api.rename(container_id, f"labkit-old-{container_id[:12]}")
+    end_bridge(folder / "docker.sock")
+    (folder / "docker.sock").unlink(missing_ok=True)
+    return container_id
+
+
+def remove(client: docker.DockerClient, container_id: str) -> None:
+    """Remove an engine's container with its volume, whatever state it is in."""
+    with contextlib.suppress(DockerNotFound):
+        client.api.remove_container(container_id, v=True, force=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove an engine's folder, and end its bridge if it has one."""
+    end_bridge(path / "docker.sock")
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_folders() -> None:
+    """Remove the folders of engines that are gone."""
+    if places.run().exists():
+        for path in places.run().iterdir():
+            if path.is_dir() and path.name != "host":
+                remove_folder(path)
+
+
+def end_bridge(socket: Path) -> None:
+    """End the process that carries the engine's TLS port to this socket, if there is one."""
+    if not socket.with_name("bridge.log").exists():
+        return
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if str(socket) in command and any(part.endswith("bridge.py") for part in command):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+                process.wait(timeout=5)

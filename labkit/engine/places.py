@@ -1,0 +1,52 @@
+"""Where the kit keeps things on this machine, and nowhere else."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def home() -> Path:
+    """What outlives a session: caches, progress, the private host engine's data.
+
+    ``LABKIT_HOME``, else ``/var/lib/labkit`` for root and ``~/.local/share/labkit`` for others.
+    """
+    if chosen := os.environ.get("LABKIT_HOME"):
+        return Path(chosen)
+    return Path("/var/lib/labkit") if _is_root() else Path.home() / ".local/share/labkit"
+
+
+def run() -> Path:
+    """What lives as long as an engine does: sockets, certificates, locks, pids.
+
+    Its path is short, for the path of a unix socket has at most 107 bytes.
+    """
+    if chosen := os.environ.get("LABKIT_HOME"):
+        return Path(chosen) / "run"
+    if _is_root() and Path("/run").is_dir():
+        return Path("/run/labkit")
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(runtime) / "labkit"
+    return Path(tempfile.gettempdir()) / f"labkit-{os.getuid()}"
+
+
+def make(folder: Path) -> Path:
+    """Make a folder for this user alone, and return it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Hold a lock that one process at a time can have; the end of the process frees it."""
+    with (make(run()) / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,63 @@
+"""All that an inspect found, as a table to search in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import ipywidgets
+
+from labkit import tables
+
+__all__ = ["InspectView"]
+
+
+class InspectView:
+    """A table of keys and values with a search field; not to be seen until it has something."""
+
+    def __init__(self) -> None:
+        self._table = tables.inspect({})
+        self._title = ipywidgets.HTML()
+        self._search = ipywidgets.Text(
+            placeholder="Search keys and values",
+            tooltip="Search the keys and the values of this inspect",
+            continuous_update=True,
+        )
+        self._search.observe(lambda _: self._show(), "value")
+        self._hide = ipywidgets.Button(
+            description="Close", icon="times", tooltip="Close the inspect table"
+        )
+        self._hide.on_click(lambda _: self.hide())
+        self._found = ipywidgets.HTML()
+        tools = ipywidgets.HBox([self._title, self._search, self._hide])
+        tools.add_class("lk-tools")
+        self.widget = ipywidgets.VBox([tools, self._found])
+        self.widget.add_class("lk-inspect")
+        self.hide()
+
+    def show(self, name: str, attrs: Mapping[str, Any]) -> None:
+        """Show what ``GET /containers/{id}/json`` answered for a container of that name."""
+        self._table = tables.inspect(attrs)
+        self._title.value = f'<span class="lk-title">Inspect {escape(name)}</span>'
+        self._show()
+        self.widget.layout.display = None
+
+    def hide(self) -> None:
+        """Take the table off the page and forget it."""
+        self.widget.layout.display = "none"
+        self._table = tables.inspect({})
+        self._found.value = ""
+
+    def _show(self) -> None:
+        found = self._table.search(self._search.value)
+        pairs = zip(found["key"], found["value"], strict=True)
+        rows = "".join(
+            f'<tr><th scope="row">{escape(str(key))}</th><td>{escape(str(value))}</td></tr>'
+            for key, value in pairs
+        )
+        self._found.value = (
+            '<div class="lk-found" tabindex="0"><table><thead><tr><th scope="col">Key</th>'
+            f'<th scope="col">Value</th></tr></thead><tbody>{rows}</tbody></table>'
+            f'<p class="lk-quiet">{len(found)} of {len(self._table)} lines</p></div>'
+        )

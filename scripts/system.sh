@@ -1,0 +1,44 @@
+#!/bin/sh
+# Makes sure that the system packages are there: installs what is missing if it may (root on Debian
+# or Ubuntu), else says which command does. Usage: scripts/system.sh lab|test
+set -eu
+
+missing=""
+want() { case " $missing " in *" $1 "*) ;; *) missing="$missing $1" ;; esac }
+sbin="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+has() { PATH="$sbin" command -v "$1" >/dev/null 2>&1; }
+
+python=$(sh scripts/python.sh || echo python3)
+"$python" -c 'import ensurepip, venv' 2>/dev/null || want python3-venv
+has curl || want curl
+
+# A Docker that runs already is all that the kit needs. Without one, root can run a private one.
+if [ "$(uname -s)" = Linux ] && [ ! -S /var/run/docker.sock ] && [ -z "${LABKIT_HOST:-}${DOCKER_HOST:-}" ]
+then
+    has dockerd || want docker.io
+    has iptables || want iptables
+    has ip || want iproute2
+fi
+# Where no registry gives Debian's image, the engine image is made from Debian's packages.
+if [ -e /etc/debian_version ]; then has mmdebstrap || want mmdebstrap; fi
+if [ "$1" = test ]; then
+    has chromium || has google-chrome || { want chromium; want fonts-dejavu-core; }
+fi
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && has apt-get; then
+    echo "… Installing from Debian's packages (once, up to a minute):$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    # shellcheck disable=SC2086  # one word a package
+    apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    exit 0
+fi
+
+echo "Missing on this machine:$missing"
+echo "What to do: sudo apt-get install --no-install-recommends$missing"
+echo "(on another system, its packages of the same purpose), and run this again."
+case " $missing " in
+*" mmdebstrap "*) [ "$missing" = " mmdebstrap" ] && exit 0 ;; # needed only where no registry answers
+esac
+exit 1
