@@ -1,4 +1,7 @@
-"""Tar archives in memory, as the Engine takes and gives them; the same bytes for the same content."""
+"""Tar archives in memory, as the Engine takes and gives them.
+
+The same content gives the same bytes.
+"""
 
 from __future__ import annotations
 

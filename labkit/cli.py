@@ -30,8 +30,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Real Docker Engines to learn on, started in a second and thrown away after use.",
 )
-screen = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+screen = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJSON = Annotated[bool, typer.Option("--json", help="For machines.")]
 Name = Annotated[str, typer.Option(help="The engine's name.")]
@@ -55,9 +55,13 @@ def progress(message: str) -> None:
 
 
 @cli.command()
-def up(name: Name = "lab", version: Version = image.DEFAULT, *,
-       tcp: Annotated[bool, typer.Option(help="Also listen on TCP with mutual TLS.")] = False,
-       as_json: AsJSON = False) -> None:  # fmt: skip
+def up(
+    name: Name = "lab",
+    version: Version = image.DEFAULT,
+    *,
+    tcp: Annotated[bool, typer.Option(help="Also listen on TCP with mutual TLS.")] = False,
+    as_json: AsJSON = False,
+) -> None:
     """Start an engine that stays until `labkit down`."""
     with host.find().client() as client:
         running = {found.name: found for found in fleet.engines(client)}
@@ -83,9 +87,12 @@ def up(name: Name = "lab", version: Version = image.DEFAULT, *,
 
 
 @cli.command()
-def down(names: Annotated[list[str] | None, typer.Argument(help="Which; all without.")] = None, *,
-         images: Annotated[bool, typer.Option(help="Remove the engine images, too.")] = False,
-         as_json: AsJSON = False) -> None:  # fmt: skip
+def down(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all without.")] = None,
+    *,
+    images: Annotated[bool, typer.Option(help="Remove the engine images, too.")] = False,
+    as_json: AsJSON = False,
+) -> None:
     """End engines, and all that they left; without names also the private Docker."""
     for name in names or []:
         Engine.attach(name).stop()
@@ -130,9 +137,17 @@ def status(*, as_json: AsJSON = False) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    _print_table("No engine runs. labkit up starts one.", rows, {
-        "name": str, "version": str, "socket": str, "started": _age, "owner": str,
-    })  # fmt: skip
+    _print_table(
+        "No engine runs. labkit up starts one.",
+        rows,
+        {
+            "name": str,
+            "version": str,
+            "socket": str,
+            "started": _age,
+            "owner": str,
+        },
+    )
 
 
 def _describe(found: fleet.Found) -> dict[str, Any]:
@@ -159,7 +174,9 @@ def reset(name: Annotated[str, typer.Argument(help="The engine's name.")] = "lab
 
 
 @cli.command()
-def env(name: Annotated[str | None, typer.Argument(help="The engine; the newest without.")] = None) -> None:
+def env(
+    name: Annotated[str | None, typer.Argument(help="The engine; the newest without.")] = None,
+) -> None:
     """Print what points a terminal at an engine: eval "$(labkit env)"."""
     with host.find().client() as client:
         names = [found.name for found in fleet.engines(client) if found.running]
@@ -190,7 +207,9 @@ def doctor(*, as_json: AsJSON = False) -> None:
 
 
 @cli.command()
-def prepare(versions: Annotated[list[str] | None, typer.Argument(help="Docker versions.")] = None) -> None:
+def prepare(
+    versions: Annotated[list[str] | None, typer.Argument(help="Docker versions.")] = None,
+) -> None:
     """Make sure that a Docker can be had, and build the engine images once."""
     found = host.find()
     with found.client() as client:
@@ -200,16 +219,22 @@ def prepare(versions: Annotated[list[str] | None, typer.Argument(help="Docker ve
 
 
 @cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def lab(context: typer.Context, *,
-        workspace: Annotated[Path, typer.Option(help="Your copies of the notebooks.")] = Path("workspace"),
-        course: Annotated[Path, typer.Option(help="The course's notebooks.")] = Path("notebooks"),
-        ) -> None:  # fmt: skip
+def lab(
+    context: typer.Context,
+    *,
+    workspace: Annotated[Path, typer.Option(help="Your copies of the notebooks.")] = Path(
+        "workspace"
+    ),
+    course: Annotated[Path, typer.Option(help="The course's notebooks.")] = Path("notebooks"),
+) -> None:
     """Open JupyterLab on the lessons; further options are JupyterLab's."""
     prepare([image.DEFAULT])
     jupyter.open_lab(course, workspace, context.args, say=progress)
 
 
-def _print_table(nothing: str, rows: list[dict[str, Any]], columns: dict[str, Callable[..., str]]) -> None:
+def _print_table(
+    nothing: str, rows: list[dict[str, Any]], columns: dict[str, Callable[..., str]]
+) -> None:
     if not rows:
         screen.print(nothing)
         return

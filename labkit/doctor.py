@@ -21,10 +21,12 @@ import humanize
 import psutil
 
 from labkit import raw
-from labkit.engine import host, places, private, rights
+from labkit.engine import fleet, host, places, private, rights
 from labkit.errors import LabError
 
 GIB = 2**30
+TOLERATED = 5  # seconds between two clocks
+THIS_CODE = 1767225600  # 2026-01-01: no clock that is right shows an earlier time
 Rating = Literal["good", "warning", "bad"]
 RATINGS: tuple[Rating, ...] = ("good", "warning", "bad")
 
@@ -42,8 +44,16 @@ class Finding:
 def examine() -> list[Finding]:
     """All findings, in the order in which a newcomer would mend them."""
     checks: tuple[Callable[[], Finding], ...] = (
-        docker, python, capabilities, cgroups, disk, memory, ports, clock, ipvs,
-    )  # fmt: skip
+        docker,
+        python,
+        capabilities,
+        cgroups,
+        disk,
+        memory,
+        ports,
+        clock,
+        ipvs,
+    )
     return [check() for check in checks]
 
 
@@ -58,9 +68,10 @@ def docker() -> Finding:
     with raw.Client(found.endpoint) as client:
         version = client.get("/version").json()
     return Finding(
-        "Docker", "good",
+        "Docker",
+        "good",
         f"Docker {version['Version']} (API {version['ApiVersion']}), {found.found_by}.",
-    )  # fmt: skip
+    )
 
 
 def python() -> Finding:
@@ -77,10 +88,11 @@ def capabilities() -> Finding:
     essential = {"SYS_ADMIN", "NET_ADMIN", "MKNOD", "SYS_CHROOT"} & set(missing)
     if essential:
         return Finding(
-            "Capabilities", "bad",
+            "Capabilities",
+            "bad",
             f"This machine can't give {', '.join(sorted(essential))} to a container.",
             "If this is a container itself, start it with --privileged; else use another machine.",
-        )  # fmt: skip
+        )
     if missing:
         return Finding("Capabilities", "good", f"All but {', '.join(missing)}: enough.")
     return Finding("Capabilities", "good", "All of them.")
@@ -95,9 +107,11 @@ def cgroups() -> Finding:
     if platform.system() != "Linux":
         return Finding("cgroups", "good", "Docker's own virtual machine sees to them.")
     return Finding(
-        "cgroups", "bad", "No cgroup hierarchy is mounted at /sys/fs/cgroup.",
+        "cgroups",
+        "bad",
+        "No cgroup hierarchy is mounted at /sys/fs/cgroup.",
         "mount -t cgroup2 none /sys/fs/cgroup, as root.",
-    )  # fmt: skip
+    )
 
 
 def disk() -> Finding:
@@ -108,9 +122,9 @@ def disk() -> Finding:
     free = shutil.disk_usage(folder).free
     seen = f"{humanize.naturalsize(free)} free at {folder}."
     if free < 1 * GIB:
-        return Finding("Disk", "bad", seen, "Free at least 3 GB, or set LABKIT_HOME to a roomier disk.")
+        return Finding("Disk", "bad", seen, "Free 3 GB, or set LABKIT_HOME to a roomier disk.")
     if free < 3 * GIB:
-        return Finding("Disk", "warning", seen, "An engine image takes 0.5 GB: free 3 GB to be at ease.")
+        return Finding("Disk", "warning", seen, "An engine image takes 0.5 GB: free 3 GB.")
     return Finding("Disk", "good", seen)
 
 
@@ -119,9 +133,13 @@ def memory() -> Finding:
     available = psutil.virtual_memory().available
     seen = f"{humanize.naturalsize(available)} available; an idle engine takes about 100 MB."
     if available < GIB // 2:
-        return Finding("Memory", "bad", seen, "Close other programs, or labkit down to end engines.")
-    return Finding("Memory", "good" if available > GIB else "warning", seen,
-                   "" if available > GIB else "Keep few notebooks open at a time.")  # fmt: skip
+        return Finding("Memory", "bad", seen, "Close other programs; labkit down ends engines.")
+    return Finding(
+        "Memory",
+        "good" if available > GIB else "warning",
+        seen,
+        "" if available > GIB else "Keep few notebooks open at a time.",
+    )
 
 
 def ports() -> Finding:
@@ -130,12 +148,20 @@ def ports() -> Finding:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
     except OSError as refused:
-        return Finding("Ports", "bad", f"Nothing can listen on 127.0.0.1: {refused}.",
-                       "Bring the loopback interface up: ip link set lo up, as root.")  # fmt: skip
+        return Finding(
+            "Ports",
+            "bad",
+            f"Nothing can listen on 127.0.0.1: {refused}.",
+            "Bring the loopback interface up: ip link set lo up, as root.",
+        )
     longest = len(os.fsencode(places.run() / ("n" * 24) / "docker.sock"))
-    if longest > 103:
-        return Finding("Ports", "bad", f"{places.run()} is too long for unix sockets.",
-                       "Set LABKIT_HOME to a shorter folder.")  # fmt: skip
+    if longest > fleet.LONGEST_SOCKET:
+        return Finding(
+            "Ports",
+            "bad",
+            f"{places.run()} is too long for unix sockets.",
+            "Set LABKIT_HOME to a shorter folder.",
+        )
     return Finding("Ports", "good", "Programs can listen on 127.0.0.1 and on unix sockets.")
 
 
@@ -147,13 +173,15 @@ def clock() -> Finding:
             theirs = parsedate_to_datetime(client.get("/_ping").headers["Date"]).timestamp()
     except (LabError, KeyError):
         theirs = time.time()
-    if time.time() < 1767225600:  # 2026-01-01
+    if time.time() < THIS_CODE:
         return Finding("Clock", "bad", f"It is {time.ctime()} here.", "Set the clock.")
-    if abs(theirs - time.time()) > 5:
+    if abs(theirs - time.time()) > TOLERATED:
         return Finding(
-            "Clock", "warning", f"Docker's clock differs by {theirs - time.time():.0f} s.",
+            "Clock",
+            "warning",
+            f"Docker's clock differs by {theirs - time.time():.0f} s.",
             "Restart Docker Desktop, or set the clock of the machine that Docker runs on.",
-        )  # fmt: skip
+        )
     return Finding("Clock", "good", "Right, as far as can be seen.")
 
 
@@ -162,6 +190,8 @@ def ipvs() -> Finding:
     if Path("/proc/net/ip_vs").exists():
         return Finding("IPVS", "good", "The kernel has it: Swarm's routing mesh works.")
     return Finding(
-        "IPVS", "warning", "Not loaded: Swarm's routing mesh and service addresses will not answer.",
+        "IPVS",
+        "warning",
+        "Not loaded: Swarm's routing mesh and service addresses don't answer.",
         "modprobe ip_vs, as root. Without it the Swarm lesson goes another way and says so.",
-    )  # fmt: skip
+    )

@@ -59,7 +59,7 @@ class Endpoint:
         raise LabError(
             f"{url!r} is no address of a Docker Engine that this kit can use",
             hint="Use unix:///path/to/docker.sock or tcp://host:port, as DOCKER_HOST does. "
-            "For ssh://, forward the socket first: ssh -L /tmp/docker.sock:/var/run/docker.sock HOST",
+            "For ssh://, forward the socket first: ssh -L ./docker.sock:/var/run/docker.sock HOST",
         )
 
     @property
@@ -69,7 +69,7 @@ class Endpoint:
 
     @property
     def base_url(self) -> str:
-        """As an HTTP client wants it; requests-unixsocket takes the socket's path as the host name."""
+        """As an HTTP client wants it: requests-unixsocket takes the socket's path as host name."""
         if self.unix:
             return f"http+unix://{quote(str(self.unix), safe='')}"
         return f"{'https' if self.certificates else 'http'}://{self.host}:{self.port}"

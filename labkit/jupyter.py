@@ -9,7 +9,6 @@ from pathlib import Path
 
 from labkit.course import workspace
 
-
 FIRST = "00-start-here.ipynb"
 SAYINGS = {
     "new": "{notebook}: laid out",
@@ -18,7 +17,9 @@ SAYINGS = {
 }
 
 
-def open_lab(course: Path, folder: Path, options: Sequence[str], *, say: Callable[[str], None]) -> None:
+def open_lab(
+    course: Path, folder: Path, options: Sequence[str], *, say: Callable[[str], None]
+) -> None:
     """Lay out the workspace, then become JupyterLab, on loopback and with a token.
 
     :param options: further command line options of ``jupyter lab``; they win over ours.
@@ -28,20 +29,28 @@ def open_lab(course: Path, folder: Path, options: Sequence[str], *, say: Callabl
             say(SAYINGS[laid.what].format(notebook=laid.notebook, path=laid.path))
     say("Starting JupyterLab. Ctrl-C twice ends it; `labkit down` ends what is left.")
     command = [
-        sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}",
-        f"--LabApp.default_url=/lab/tree/{FIRST}", "--ServerApp.ip=127.0.0.1",
-        "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        *_for_this_machine(), *options,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={folder.resolve()}",
+        f"--LabApp.default_url=/lab/tree/{FIRST}",
+        "--ServerApp.ip=127.0.0.1",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *_for_this_machine(),
+        *options,
+    ]
     # The venv's own programs, `labkit` among them, are at hand in JupyterLab's terminals.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    os.execvpe(command[0], command, {**os.environ, "PATH": path})
+    os.execvpe(command[0], command, {**os.environ, "PATH": path})  # noqa: S606  # we become it
 
 
 def _for_this_machine() -> list[str]:
     flags = []
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         flags.append("--allow-root")
-    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if sys.platform == "linux" and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
         flags.append("--no-browser")
     return flags

@@ -153,10 +153,16 @@ class Client:
         path = _prefix(self.version if version is ... else version) + _absolute(path)
         try:
             response = self.session.request(
-                method, self.endpoint.base_url + path, params=_query(params), json=json, data=data,
-                headers=headers, stream=stream, allow_redirects=False,
+                method,
+                self.endpoint.base_url + path,
+                params=_query(params),
+                json=json,
+                data=data,
+                headers=headers,
+                stream=stream,
+                allow_redirects=False,
                 timeout=self.timeout if timeout is ... else timeout,
-            )  # fmt: skip
+            )
             return _checked(response, method, path)
         except (requests.RequestException, OSError) as cause:
             raise unreachable.error(self.endpoint, cause) from cause

@@ -44,27 +44,67 @@ class _Case:
 
 
 _CASES = (
-    _Case((ssl.SSLError, ssl.CertificateError), EngineError,
-          "TLS with {url} failed: {cause}", _CERTIFICATES),
-    _Case((PermissionError,), HostPermissionError,
-          "This user may not talk to the Docker Engine at {url}.", _PERMISSION),
-    _Case((FileNotFoundError,), EngineGone,
-          "No Docker Engine is at {url}: there is no such socket.", _START),
-    _Case((ConnectionRefusedError,), EngineGone,
-          "No Docker Engine is at {url}: nobody listens there.", _START),
-    _Case((socket.gaierror,), EngineError,
-          "{url} names a host that is not known: {cause}", "Check the name of the host."),
-    _Case((RemoteDisconnected, ConnectionResetError, ConnectionAbortedError, BrokenPipeError),
-          EngineGone, "The Docker Engine at {url} closed the connection.", _START),
-    _Case((BadStatusLine,), EngineError,
-          "What listens at {url} is no Docker Engine: it does not speak HTTP: {cause}", _SOCKET),
-    _Case((requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError), EngineGone,
-          "Nobody at {url} took the connection in time.", _START),
-    _Case((TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError), EngineError,
-          "The Docker Engine at {url} did not answer in time.", _WAIT),
-    _Case((HTTPException, urllib3.exceptions.ProtocolError), EngineGone,
-          "The Docker Engine at {url} broke off in the middle of an answer.", _START),
-)  # fmt: skip
+    _Case(
+        (ssl.SSLError, ssl.CertificateError),
+        EngineError,
+        "TLS with {url} failed: {cause}",
+        _CERTIFICATES,
+    ),
+    _Case(
+        (PermissionError,),
+        HostPermissionError,
+        "This user may not talk to the Docker Engine at {url}.",
+        _PERMISSION,
+    ),
+    _Case(
+        (FileNotFoundError,),
+        EngineGone,
+        "No Docker Engine is at {url}: there is no such socket.",
+        _START,
+    ),
+    _Case(
+        (ConnectionRefusedError,),
+        EngineGone,
+        "No Docker Engine is at {url}: nobody listens there.",
+        _START,
+    ),
+    _Case(
+        (socket.gaierror,),
+        EngineError,
+        "{url} names a host that is not known: {cause}",
+        "Check the name of the host.",
+    ),
+    _Case(
+        (RemoteDisconnected, ConnectionResetError, ConnectionAbortedError, BrokenPipeError),
+        EngineGone,
+        "The Docker Engine at {url} closed the connection.",
+        _START,
+    ),
+    _Case(
+        (BadStatusLine,),
+        EngineError,
+        "What listens at {url} is no Docker Engine: it does not speak HTTP: {cause}",
+        _SOCKET,
+    ),
+    _Case(
+        (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
+        EngineGone,
+        "Nobody at {url} took the connection in time.",
+        _START,
+    ),
+    _Case(
+        (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError),
+        EngineError,
+        "The Docker Engine at {url} did not answer in time.",
+        _WAIT,
+    ),
+    _Case(
+        (HTTPException, urllib3.exceptions.ProtocolError),
+        EngineGone,
+        "The Docker Engine at {url} broke off in the middle of an answer.",
+        _START,
+    ),
+)
 
 
 def error(endpoint: Endpoint, cause: BaseException) -> LabError:

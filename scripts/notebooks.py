@@ -72,7 +72,9 @@ def said(outputs: list[Any], patterns: list[tuple[str, str]]) -> list[str]:
     texts = []
     for output in outputs:
         data = {k: v for k, v in output.get("data", {}).items() if k not in PICTURES}
-        text = str([output.get("name"), output.get("text"), output.get("evalue"), sorted(data.items())])
+        text = str(
+            [output.get("name"), output.get("text"), output.get("evalue"), sorted(data.items())]
+        )
         for regex, replacement in patterns:
             text = re.sub(regex, replacement, text)
         texts.append(text)

@@ -31,7 +31,7 @@ def _open_files() -> int:
 def _issue(ca: trustme.CA, folder: Path) -> Certificates:
     """Write ca.pem, cert.pem and key.pem for a client."""
     folder.mkdir()
-    leaf = ca.issue_cert(common_name="learner")
+    leaf = ca.issue_cert("learner@lab.example", common_name="learner")
     ca.cert_pem.write_to_path(folder / "ca.pem")
     leaf.private_key_pem.write_to_path(folder / "key.pem")
     leaf.cert_chain_pems[0].write_to_path(folder / "cert.pem")

@@ -1,0 +1,1 @@
+"""The course: lessons, their judges, the learner's workspace and progress."""

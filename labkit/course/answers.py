@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import math
 import os
@@ -49,9 +49,9 @@ def _number(value: Any) -> Any:
 def _time(value: Any) -> Any:
     if value is pd.NaT or value is pd.NA:
         return None
-    if isinstance(value, datetime.datetime | datetime.date):
+    if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()
-    return value.total_seconds() if isinstance(value, datetime.timedelta) else _NO
+    return value.total_seconds() if isinstance(value, dt.timedelta) else _NO
 
 
 def _table(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""An engine that somebody else has started for us, known by its socket alone (``LABKIT_SOCKET``)."""
+"""An engine that somebody else has started, known by its socket alone (``LABKIT_SOCKET``)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class GivenEngine:
 
         :raises EngineError: always.
         """
-        raise EngineError(f"The engine at {self.socket} was given to this notebook: it stays as it is.")
+        raise EngineError(
+            f"The engine at {self.socket} was given to this notebook, and stays as it is."
+        )
 
     def stop(self) -> None:
         """Hang up; the engine lives on."""

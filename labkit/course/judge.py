@@ -34,7 +34,7 @@ class Judge:
     def __init__(self, notebook: str, endpoint: Endpoint, *, heard: Listener | None = None) -> None:
         self.lesson = lessons.lesson(notebook)
         self.endpoint = endpoint
-        self._heard = heard or (lambda verdict: None)
+        self._heard = heard or (lambda _: None)
 
     def converse(self, connection: Connection) -> None:
         """Hold one conversation; never raises for what the other side did."""
@@ -44,9 +44,10 @@ class Judge:
             try:
                 exercise = self.lesson[name]
             except CourseError as unknown:
-                connection.send("verdict", as_message(Verdict(name, False, 0, 0, str(unknown))))
+                nothing = Verdict(name, passed=False, points=0, worth=0, saw=str(unknown))
+                connection.send("verdict", as_message(nothing))
                 return
-            verdict = self._judge(exercise, _asking(connection, name, callable_))
+            verdict = self._judge(exercise, _asking(connection, name, callable_=callable_))
             self._heard(verdict)
             connection.send("verdict", as_message(verdict))
 
@@ -58,13 +59,13 @@ class Judge:
         try:
             tutor = Tutor(self.endpoint, ask)
         except LabError as unreachable:
-            return verdict(f"The engine does not answer. {unreachable.message}", "lab.reset() mends it.")
+            return verdict(f"No engine answers: {unreachable.message}", "lab.reset() mends it.")
         try:
             tutor.stock.clear()
             exercise.judge(tutor)
         except NotYet as not_yet:
             return verdict(not_yet.saw, not_yet.question)
-        except Exception as broken:  # whatever a learner's answer or engine provokes is no crash
+        except Exception as broken:  # noqa: BLE001  # whatever a learner's answer or engine provokes is no crash
             return verdict(
                 f"The check could not be finished: {type(broken).__name__}: {broken}",
                 "Is the answer shaped as the task says? If the engine was changed: lab.reset().",
@@ -74,7 +75,7 @@ class Judge:
         return verdict()
 
 
-def _asking(connection: Connection, name: str, callable_: bool) -> Callable[[list[Any]], Any]:
+def _asking(connection: Connection, name: str, *, callable_: bool) -> Callable[[list[Any]], Any]:
     """How a tutor asks over this connection."""
 
     def ask(arguments: list[Any]) -> Any:
@@ -98,7 +99,7 @@ def _asking(connection: Connection, name: str, callable_: bool) -> Callable[[lis
 
 
 def beside(judge: Judge) -> Connection:
-    """Seat the judge in a thread beside the notebook, for one conversation; the kernel's end of it."""
+    """The kernel's end of one conversation with the judge, seated in a thread beside it."""
     ours, theirs = socket.socketpair()
 
     def sit() -> None:
@@ -127,7 +128,7 @@ def reach(path: Path) -> Connection:
 
 
 def serve(judge: Judge, path: Path, *, ready: Callable[[], None] = lambda: None) -> None:
-    """Seat the judge outside: accept conversations on a unix socket, one after another, for good."""
+    """Seat the judge outside: hold conversations on a unix socket, one after another, for good."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         listener.listen()

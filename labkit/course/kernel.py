@@ -10,8 +10,16 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 # DOCKER_HOST is ours to set; the others would turn docker.from_env() or the CLI elsewhere.
-POINTERS = ("DOCKER_HOST", "DOCKER_SOCK", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT",
-            "DOCKER_API_VERSION", "LABKIT_HOST", "LABKIT_CERT_PATH")  # fmt: skip
+POINTERS = (
+    "DOCKER_HOST",
+    "DOCKER_SOCK",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+    "DOCKER_CONTEXT",
+    "DOCKER_API_VERSION",
+    "LABKIT_HOST",
+    "LABKIT_CERT_PATH",
+)
 
 Environment = dict[str, str | None]
 Explainer = Callable[[BaseException], None]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from docker import DockerClient
 import pandas as pd
+from docker import DockerClient
 
 from labkit import raw
 from labkit.course import judge, kernel, learner, lessons, progress
@@ -37,7 +37,8 @@ class CheckFailed(Exception):
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the tutor's words, not our stack."""
         hint = f"A hint: lab.hint({self.verdict.exercise!r})"
-        return [str(self.verdict), f"  Seen: {self.verdict.saw}", f"  {self.verdict.question}", hint]
+        seen = f"  Seen: {self.verdict.saw}"
+        return [str(self.verdict), seen, f"  {self.verdict.question}", hint]
 
 
 class Lab:
@@ -122,7 +123,7 @@ class Lab:
         self._panels.clear()
         kernel.restore(self._environment)
         self.engine.stop()
-        atexit.unregister(self._close_quietly)
+        atexit.unregister(self.close_quietly)
         kernel.on_error(None)
 
     def __enter__(self) -> Self:
@@ -139,11 +140,13 @@ class Lab:
             return judge.reach(Path(outside))
         return judge.beside(judge.Judge(self.notebook, self.endpoint))
 
-    def _close_quietly(self) -> None:
-        with contextlib.suppress(Exception):  # the interpreter is ending; labkit down sees to the rest
+    def close_quietly(self) -> None:
+        """At the kernel's end: close, whatever state things are in."""
+        with contextlib.suppress(Exception):  # the kernel ends; labkit down sees to the rest
             self.close()
 
-    def _explain(self, error: BaseException) -> None:
+    def explain(self, error: BaseException) -> None:
+        """After a cell that raised: if the engine is gone, say so and what to do."""
         if not isinstance(error, EngineGone | CheckFailed) and not self.engine.alive:
             print(
                 f"The engine of this notebook ({self.engine.name}) does not answer any more.\n"
@@ -174,8 +177,8 @@ def lab(notebook: str, *, version: str | None = None, env: Mapping[str, str] | N
     else:
         engine = _start(notebook, version or os.environ.get("LABKIT_VERSION") or DEFAULT, env or {})
     _current = Lab(notebook, engine)
-    atexit.register(_current._close_quietly)
-    kernel.on_error(_current._explain)
+    atexit.register(_current.close_quietly)
+    kernel.on_error(_current.explain)
     print(f"A fresh Docker Engine {engine.version} is ready for {notebook}.")
     return _current
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def record(notebook: str, verdict: Verdict) -> None:
     if not verdict.passed or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps({"points": verdict.points, "passed": now}))
     partial.replace(path)

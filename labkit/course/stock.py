@@ -1,4 +1,4 @@
-"""What a judge puts on the engine for an exercise, and takes away again: containers named at random."""
+"""What a judge puts on the engine for an exercise: containers named at random."""
 
 from __future__ import annotations
 
@@ -14,8 +14,30 @@ from docker.models.containers import Container
 from labkit import wait
 
 LABEL = "labkit.stock"
-ADJECTIVES = "amber brisk calm dusty eager fuzzy gentle hollow icy jolly keen lively mellow".split()
-ANIMALS = "badger crane dingo egret ferret gecko heron ibis jackal koala lemur marten newt".split()
+ADJECTIVES = (
+    "amber",
+    "brisk",
+    "calm",
+    "dusty",
+    "eager",
+    "fuzzy",
+    "gentle",
+    "hollow",
+    "icy",
+    "jolly",
+)
+ANIMALS = (
+    "badger",
+    "crane",
+    "dingo",
+    "egret",
+    "ferret",
+    "gecko",
+    "heron",
+    "ibis",
+    "koala",
+    "lemur",
+)
 FOREVER = ("sleep", "3600")
 
 
@@ -30,8 +52,9 @@ class Stock:
         """A name that nobody could have written down beforehand, such as ``calm-heron-3f9a``."""
         return f"{secrets.choice(ADJECTIVES)}-{secrets.choice(ANIMALS)}-{secrets.token_hex(2)}"
 
-    def create(self, *, image: str = "busybox", command: Sequence[str] = FOREVER, **options: Any
-               ) -> Container:  # fmt: skip
+    def create(
+        self, *, image: str = "busybox", command: Sequence[str] = FOREVER, **options: Any
+    ) -> Container:
         """A container that was never started; options as the SDK's ``containers.create``."""
         labels = {**options.pop("labels", {}), LABEL: "1"}
         name = options.pop("name", None) or self.name()

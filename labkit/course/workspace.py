@@ -20,7 +20,7 @@ HIDDEN = ".labkit"
 
 @dataclass(frozen=True)
 class Laid:
-    """What became of one notebook: ``new``, ``updated``, ``beside`` (under ``path``) or ``kept``."""
+    """What became of a notebook: ``new``, ``updated``, ``beside`` (under ``path``) or ``kept``."""
 
     notebook: str
     what: str
@@ -55,7 +55,7 @@ def lay_out(course: Path, workspace: Path) -> list[Laid]:
     except OSError as failed:
         raise CourseError(
             f"The workspace {workspace} could not be written: {failed}",
-            hint="Free some disk, or mend the folder's permissions. Your notebooks are as they were.",
+            hint="Free some disk, or mend the folder's permissions. Your notebooks are unharmed.",
         ) from failed
     return laid
 

@@ -1,0 +1,1 @@
+"""Disposable Docker Engines, and the host engine that they live on."""

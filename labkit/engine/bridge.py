@@ -14,7 +14,8 @@ import ssl
 import sys
 from pathlib import Path
 
-WATCH = b"GET /events?filters=%7B%22type%22%3A%5B%22daemon%22%5D%7D HTTP/1.1\r\nHost: engine\r\n\r\n"
+QUIET = b"%7B%22type%22%3A%5B%22daemon%22%5D%7D"  # {"type":["daemon"]}: events that hardly come
+WATCH = b"GET /events?filters=" + QUIET + b" HTTP/1.1\r\nHost: engine\r\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -52,12 +53,10 @@ class Bridge:
         reader, writer = await self.connect()
         writer.write(WATCH)
         await writer.drain()
-        Path(self.socket).unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self.carry, self.socket)
-        Path(self.socket).chmod(0o600)
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
         sys.stdout.close()
-        os.close(1)
+        os.close(1)  # whoever started this reads to the end
         with contextlib.suppress(OSError):
             while await reader.read(65536):
                 pass
@@ -76,5 +75,6 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 if __name__ == "__main__":
+    os.umask(0o177)  # the socket is for this user alone
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(Bridge(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])).run())

@@ -23,17 +23,22 @@ def issue(folder: Path) -> tuple[Certificates, bytes]:
     server = ca.issue_cert("localhost", "127.0.0.1")
     client = ca.issue_cert("learner@localhost", common_name="learner")
     authority = ca.cert_pem.bytes()
-    write(folder, {
-        "ca.pem": authority,
-        "cert.pem": client.cert_chain_pems[0].bytes(),
-        "key.pem": client.private_key_pem.bytes(),
-    })  # fmt: skip
-    archive = archives.pack([
-        archives.Folder("labkit", 0o700),
-        archives.File("labkit/ca.pem", authority, 0o600),
-        archives.File("labkit/server-cert.pem", server.cert_chain_pems[0].bytes(), 0o600),
-        archives.File("labkit/server-key.pem", server.private_key_pem.bytes(), 0o600),
-    ])  # fmt: skip
+    write(
+        folder,
+        {
+            "ca.pem": authority,
+            "cert.pem": client.cert_chain_pems[0].bytes(),
+            "key.pem": client.private_key_pem.bytes(),
+        },
+    )
+    archive = archives.pack(
+        [
+            archives.Folder("labkit", 0o700),
+            archives.File("labkit/ca.pem", authority, 0o600),
+            archives.File("labkit/server-cert.pem", server.cert_chain_pems[0].bytes(), 0o600),
+            archives.File("labkit/server-key.pem", server.private_key_pem.bytes(), 0o600),
+        ]
+    )
     return Certificates(folder), archive
 
 

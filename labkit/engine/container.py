@@ -57,24 +57,40 @@ def owner_lives(label: str) -> bool:
         return False
 
 
-def create(host: docker.DockerClient, *, name: str, image: str, labels: dict[str, str], spec: Spec,
-           folder: Path, port: int = 0) -> str:  # fmt: skip
+def create(
+    host: docker.DockerClient,
+    *,
+    name: str,
+    image: str,
+    labels: dict[str, str],
+    spec: Spec,
+    folder: Path,
+    port: int = 0,
+) -> str:
     """Make the container, not yet started, and return its id (``POST /containers/create``)."""
     api = host.api
     mounts = [Mount("/var/lib/docker", source=None, type="volume", labels={**labels})]
     if not spec.bridged:
         mounts.append(Mount(FOLDER, source=str(folder), type="bind"))
-    config = api.create_host_config(
-        mounts=mounts,
-        tmpfs={"/run": "exec"},
-        cgroupns="private",
-        port_bindings={TLS_PORT: ("127.0.0.1", port or None)} if spec.tcp else None,
-    ) | rights.all_there_are()
+    config = (
+        api.create_host_config(
+            mounts=mounts,
+            tmpfs={"/run": "exec"},
+            cgroupns="private",
+            port_bindings={TLS_PORT: ("127.0.0.1", port or None)} if spec.tcp else None,
+        )
+        | rights.all_there_are()
+    )
     created = api.create_container(
-        image, command=_command(spec), name=name, labels=labels, host_config=config,
-        environment={"DOCKER_TLS_CERTDIR": "", **spec.env}, hostname="engine",
-        ports=[TLS_PORT] if spec.tcp else None,
-    )  # fmt: skip
+        image,
+        command=_command(spec),
+        name=name,
+        labels=labels,
+        host_config=config,
+        environment={"DOCKER_TLS_CERTDIR": "", **spec.env},
+        hostname="engine",
+        ports=[2376] if spec.tcp else None,
+    )
     return str(created["Id"])
 
 

@@ -7,9 +7,10 @@ import itertools
 import secrets
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,9 +44,17 @@ class Engine:
         self.folder = fleet.folder(name)
 
     @classmethod
-    def start(cls, *, version: str = image.DEFAULT, name: str | None = None,
-              env: Mapping[str, str] | None = None, args: Sequence[str] = (), tcp: bool = False,
-              keep: bool = False, say: image.Say = print) -> Self:  # fmt: skip
+    def start(
+        cls,
+        *,
+        version: str = image.DEFAULT,
+        name: str | None = None,
+        env: Mapping[str, str] | None = None,
+        args: Sequence[str] = (),
+        tcp: bool = False,
+        keep: bool = False,
+        say: image.Say = print,
+    ) -> Self:
         """Start a fresh engine and wait until its API answers.
 
         :param version: the Docker version: "20.10", "26.1" (default), "28.5" or "29".
@@ -85,9 +94,12 @@ class Engine:
             for found in fleet.engines(client):
                 if found.name == name:
                     engine = cls(
-                        name=name, spec=found.spec, host=host, owner=found.owner,
+                        name=name,
+                        spec=found.spec,
+                        host=host,
+                        owner=found.owner,
                         container_id=found.container_id,
-                    )  # fmt: skip
+                    )
                     engine._wait_for_api(client)
                     return engine
             running = ", ".join(found.name for found in fleet.engines(client)) or "none runs"
@@ -175,7 +187,10 @@ class Engine:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -201,11 +216,16 @@ class Engine:
         folder = fleet.make_folder(self.name)
         try:
             self.container_id = container.create(
-                client, name=fleet.container_name(self.name), image=image_id, spec=self.spec,
-                labels=fleet.labels(self.name, self.spec, self.owner), folder=folder, port=port,
-            )  # fmt: skip
+                client,
+                name=fleet.container_name(self.name),
+                image=image_id,
+                spec=self.spec,
+                labels=fleet.labels(self.name, self.spec, self.owner),
+                folder=folder,
+                port=port,
+            )
         except APIError as failed:
-            if failed.status_code == 409:
+            if failed.status_code == HTTPStatus.CONFLICT:
                 raise EngineNameTaken(
                     f"An engine {self.name!r} runs already, or is just being started.",
                     hint=f"Engine.attach({self.name!r}) uses it; labkit down {self.name} ends it.",
@@ -256,8 +276,12 @@ class Engine:
         def answers_or_died() -> bool:
             return probe() or (next(tries) % 20 == 0 and self._died(client))
 
-        wait.until(answers_or_died, what=f"the engine {self.name} to answer", timeout=30,
-                   hint="The machine may be overloaded; labkit doctor says more.")  # fmt: skip
+        wait.until(
+            answers_or_died,
+            what=f"the engine {self.name} to answer",
+            timeout=30,
+            hint="The machine may be overloaded; labkit doctor says more.",
+        )
 
     def _died(self, client: DockerClient) -> bool:
         """False while the container runs; else there is no use in waiting."""
@@ -282,7 +306,9 @@ def _cleaning_up(engine: Engine) -> Iterator[None]:
         with contextlib.suppress(LabError, DockerException):
             engine.stop()
         if isinstance(failed, DockerException):
-            raise EngineError(f"The engine {engine.name} could not be started: {failed}") from failed
+            raise EngineError(
+                f"The engine {engine.name} could not be started: {failed}"
+            ) from failed
         raise
 
 

@@ -27,6 +27,8 @@ from labkit.engine.container import LABEL, Spec
 from labkit.engine.host import Host
 from labkit.errors import EngineError
 
+LONGEST_SOCKET = 103  # bytes in a unix socket's path: 108 on Linux, 104 on macOS, with the end
+
 
 @dataclass(frozen=True)
 class Found:
@@ -90,7 +92,7 @@ def make_folder(name: str) -> Path:
     :raises EngineError: the path of the socket in it would be too long for this system.
     """
     path = folder(name)
-    if len(str(path / "docker.sock").encode()) > 103:
+    if len(os.fsencode(path / "docker.sock")) > LONGEST_SOCKET:
         raise EngineError(
             f"{path}/docker.sock is too long for a unix socket (about 100 bytes at most).",
             hint="Set LABKIT_HOME to a shorter folder, or give the engine a shorter name.",
@@ -198,5 +200,4 @@ def end_bridge(socket: Path) -> None:
         command = process.info["cmdline"] or []
         if str(socket) in command and any(part.endswith("bridge.py") for part in command):
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-                process.wait(timeout=5)
+                process.kill()  # it holds nothing but connections

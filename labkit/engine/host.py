@@ -65,7 +65,10 @@ def find(*, start: bool = True) -> Host:
 
 def _named() -> Host | None:
     """The host engine that the environment or the CLI's current context names, if any."""
-    for variable, folder in (("LABKIT_HOST", "LABKIT_CERT_PATH"), ("DOCKER_HOST", "DOCKER_CERT_PATH")):
+    for variable, folder in (
+        ("LABKIT_HOST", "LABKIT_CERT_PATH"),
+        ("DOCKER_HOST", "DOCKER_CERT_PATH"),
+    ):
         url = os.environ.get(variable, "")
         if url and not _is_engine_of_ours(url):
             return Host(_parse(url, os.environ.get(folder)), f"{variable}={url}")

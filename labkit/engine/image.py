@@ -92,9 +92,13 @@ def _build(host: docker.DockerClient, version: Version, *, say: Say) -> str:
     say(f"Building the engine image for Docker {version.number} (once, a few seconds).")
     try:
         unseeded, _ = host.images.build(
-            path=str(FOLDER), buildargs={"SUITE": version.suite}, labels=MARK,
-            rm=True, forcerm=True, pull=False,
-        )  # fmt: skip
+            path=str(FOLDER),
+            buildargs={"SUITE": version.suite},
+            labels=MARK,
+            rm=True,
+            forcerm=True,
+            pull=False,
+        )
         return _seed(host, str(unseeded.id), version)
     except (APIError, BuildError) as failed:
         raise EngineError(
@@ -106,14 +110,18 @@ def _build(host: docker.DockerClient, version: Version, *, say: Say) -> str:
 def _seed(host: docker.DockerClient, unseeded: str, version: Version) -> str:
     """Put the course's images into an engine image: an engine loads them once, here, for all."""
     api = host.api
-    config = api.create_host_config(tmpfs={"/run": "exec"}, cgroupns="private") | rights.all_there_are()
+    config = (
+        api.create_host_config(tmpfs={"/run": "exec"}, cgroupns="private") | rights.all_there_are()
+    )
     made = api.create_container(unseeded, ["seed"], host_config=config, labels=MARK)["Id"]
     try:
         archive = images.archive(*_busybox(api, made))
         api.put_archive(made, SHELF, archives.pack([archives.File("images.tar", archive)]))
         api.start(made)
         if api.wait(made)["StatusCode"]:
-            raise EngineError(f"The engine image could not be seeded:\n{bytes(api.logs(made, tail=8)).decode()}")
+            raise EngineError(
+                f"The engine image could not be seeded:\n{bytes(api.logs(made, tail=8)).decode()}"
+            )
         repository, tag = version.image.split(":")
         return str(api.commit(made, repository, tag, changes="CMD []")["Id"])
     finally:
@@ -185,12 +193,21 @@ def _bootstrap(host: docker.DockerClient, version: Version, *, because: Exceptio
     with tempfile.TemporaryDirectory(prefix="labkit-", dir=_scratch()) as folder:
         tar = Path(folder) / "base.tar"
         done = subprocess.run(
-            [mmdebstrap, "--variant=essential", f"--include={packages}",
-             "--aptopt=Acquire::Check-Valid-Until \"false\"",
-             "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
-             "--dpkgopt=path-exclude=/usr/share/locale/*", version.suite, str(tar)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [
+                mmdebstrap,
+                "--variant=essential",
+                f"--include={packages}",
+                '--aptopt=Acquire::Check-Valid-Until "false"',
+                "--dpkgopt=path-exclude=/usr/share/doc/*",
+                "--dpkgopt=path-exclude=/usr/share/man/*",
+                "--dpkgopt=path-exclude=/usr/share/locale/*",
+                version.suite,
+                str(tar),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             last = "\n".join(done.stderr.strip().splitlines()[-5:])
             raise EngineError(

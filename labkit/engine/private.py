@@ -159,9 +159,11 @@ def _launch() -> None:
     detached = 'log=$1; shift; exec setsid "$@" >"$log" 2>&1 </dev/null & echo $!'
     environment = {**os.environ, "PATH": BINARY_PATH}
     subprocess.run(
-        ["sh", "-c", detached, "sh", str(log), *command], env=environment, check=True,
+        ["sh", "-c", detached, "sh", str(log), *command],
+        env=environment,
+        check=True,
         stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     try:
         wait.until(_answers, what="the private Docker Engine's answer", timeout=30)
     except LabError as late:

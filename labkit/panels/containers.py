@@ -36,9 +36,11 @@ class ContainersPanel:
 
     :param endpoint: where the engine listens.
     :param all: also show what does not run; the toggle on the page changes it.
+
+    ``view`` has the widgets, ``outcome`` what came of the last action.
     """
 
-    def __init__(self, endpoint: Endpoint, *, all: bool = True) -> None:
+    def __init__(self, endpoint: Endpoint, *, all: bool = True) -> None:  # noqa: A002 - as the API
         self._endpoint = endpoint
         self._lock = threading.RLock()
         self._closed = False
@@ -46,7 +48,7 @@ class ContainersPanel:
         self._away = "It has not answered yet."
         self._refused: tuple[str, str] | None = None
         self.outcome: Outcome | None = None
-        self._view = ContainersView(
+        self.view = ContainersView(
             Handlers(press=self._press, force=self._press_force, toggle=self._show), all=all
         )
         self._show()
@@ -72,22 +74,22 @@ class ContainersPanel:
     @property
     def widget(self) -> Any:
         """The root widget, to put into a layout of your own."""
-        return self._view.widget
+        return self.view.widget
 
     @property
     def rows(self) -> list[ContainerRow]:
         """What the panel shows now, oldest first."""
         with self._lock:
-            return self._list.rows(all=self._view.toggle.value)
+            return self._list.rows(all=self.view.toggle.value)
 
     @property
     def all(self) -> bool:
         """Whether containers that do not run are shown too."""
-        return bool(self._view.toggle.value)
+        return bool(self.view.toggle.value)
 
-    @all.setter
+    @all.setter  # noqa: A003 - no method here calls the builtin
     def all(self, wanted: bool) -> None:
-        self._view.toggle.value = wanted
+        self.view.toggle.value = wanted
 
     @property
     def away(self) -> str:
@@ -112,7 +114,7 @@ class ContainersPanel:
         with self._lock:
             if outcome.attrs and not self._closed:
                 name = str(outcome.attrs.get("Name", id_or_name)).lstrip("/")
-                self._view.inspection.show(name, outcome.attrs)
+                self.view.inspection.show(name, outcome.attrs)
         return outcome
 
     def wait_until(
@@ -137,7 +139,7 @@ class ContainersPanel:
             if self._closed or row not in self.rows or row is None:
                 hint = "panel.rows lists what it shows."
                 raise LabError(f"The panel shows no container {id_or_name!r}.", hint=hint)
-            return self._view.button(row.id, action)
+            return self.view.button(row.id, action)
 
     def close(self) -> None:
         """End the thread and the connection, and leave the last state on the page as a picture."""
@@ -145,7 +147,7 @@ class ContainersPanel:
             if self._closed:
                 return
             self._closed = True
-            self._view.close(self._list.rows(all=self.all))
+            self.view.close(self._list.rows(all=self.all))
         self._feed.close()
 
     def _act(self, action: str, container: str, **options: bool) -> Outcome:
@@ -158,13 +160,13 @@ class ContainersPanel:
             row = self._list.find(container)
             name = row.name if row else container
             self._refused = None
-            self._view.say(f"{_DOING[action]} {name}…")
+            self.view.say(f"{_DOING[action]} {name}…")
         outcome: Outcome = _ACTIONS[action](self._endpoint, container, name=name, **options)
         with self._lock:
             self.outcome = outcome
             self._refused = (container, name) if outcome.forcible else None
             if not self._closed:
-                self._view.tell(outcome, name=name)
+                self.view.tell(outcome, name=name)
         return outcome
 
     def _require_open(self) -> None:
@@ -183,7 +185,7 @@ class ContainersPanel:
         with self._lock:
             if not self._closed:
                 every = self._list.rows()
-                self._view.show(self._list.rows(all=self.all), every, self._away)
+                self.view.show(self._list.rows(all=self.all), every, self._away)
 
     def _snapshot(self, containers: list[JSON]) -> None:
         with self._lock:

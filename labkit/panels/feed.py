@@ -25,7 +25,7 @@ JSON = dict[str, Any]
 # Engine 20.10 writes its list up to some 0.1 s after it tells of an exit. What came before this
 # overlap is in the list; replaying what is in it already does no harm.
 _OVERLAP = 1.0
-_TIMEOUT = 5.0
+_TIMEOUT, _GRACE = 5.0, 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
@@ -74,14 +74,18 @@ class Feed:
         return self._told.wait(timeout)
 
     def close(self) -> None:
-        """End the thread and its connection; safe to call twice, and from a listener."""
+        """End the thread and its connection; safe to call twice, and from a listener.
+
+        Only an engine that hangs keeps the thread for longer than a moment: until its request
+        times out, after five seconds at most, of which this waits one.
+        """
         self._closing.set()
         with self._guard:
             stream = self._stream
         if stream:
             stream.close()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(_GRACE)
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -90,14 +94,12 @@ class Feed:
                     self._follow(client)
             except LabError as error:
                 self._away(error)
-            except (ValueError, LookupError, TypeError):
-                self._away(LabError(f"What listens at {self._endpoint.url} is no Docker Engine."))
             self._closing.wait(self._pause)
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
 
     def _follow(self, client: raw.Client) -> None:
         with self._open(client) as stream:
-            containers = client.get("/containers/json", params={"all": True}).json()
+            containers = _json(client, "/containers/json?all=true")
             if self._closing.is_set():
                 return
             self._listener.snapshot(containers)
@@ -109,8 +111,8 @@ class Feed:
 
     def _open(self, client: raw.Client) -> EventStream:
         """Open the stream, and leave it where close() finds it."""
-        now = datetime.fromisoformat(client.get("/info").json()["SystemTime"]).timestamp()
-        stream = client.events(since=f"{now - _OVERLAP:.6f}", filters={"type": ["container"]})
+        since = _clock(client) - _OVERLAP
+        stream = client.events(since=f"{since:.6f}", filters={"type": ["container"]})
         with self._guard:
             self._stream = stream
             if self._closing.is_set():
@@ -121,7 +123,7 @@ class Feed:
         if self._closing.is_set() or not (container := self._listener.event(event)):
             return
         try:
-            attrs = client.get(f"/containers/{container}/json").json()
+            attrs = _json(client, f"/containers/{container}/json")
         except NotFound:
             attrs = None
         if not self._closing.is_set():
@@ -131,3 +133,22 @@ class Feed:
         if not self._closing.is_set():
             self._listener.away(error)
             self._told.set()
+
+
+def _clock(client: raw.Client) -> float:
+    """Return the engine's own time, in seconds since 1970: ``GET /info``, API 1.18+."""
+    try:
+        return datetime.fromisoformat(_json(client, "/info")["SystemTime"]).timestamp()
+    except (LookupError, TypeError, ValueError) as cause:
+        raise _stranger(client) from cause
+
+
+def _json(client: raw.Client, path: str) -> Any:
+    try:
+        return client.get(path).json()
+    except ValueError as cause:
+        raise _stranger(client) from cause
+
+
+def _stranger(client: raw.Client) -> LabError:
+    return LabError(f"What listens at {client.endpoint.url} is no Docker Engine.")

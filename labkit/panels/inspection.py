@@ -18,19 +18,20 @@ class InspectView:
 
     def __init__(self) -> None:
         self._table = tables.inspect({})
+        self._name = ""
         self._title = ipywidgets.HTML()
-        self._search = ipywidgets.Text(
+        self.search = ipywidgets.Text(
             placeholder="Search keys and values",
             tooltip="Search the keys and the values of this inspect",
             continuous_update=True,
         )
-        self._search.observe(lambda _: self._show(), "value")
+        self.search.observe(lambda _: self._show(), "value")
         self._hide = ipywidgets.Button(
             description="Close", icon="times", tooltip="Close the inspect table"
         )
         self._hide.on_click(lambda _: self.hide())
         self._found = ipywidgets.HTML()
-        tools = ipywidgets.HBox([self._title, self._search, self._hide])
+        tools = ipywidgets.HBox([self._title, self.search, self._hide])
         tools.add_class("lk-tools")
         self.widget = ipywidgets.VBox([tools, self._found])
         self.widget.add_class("lk-inspect")
@@ -39,7 +40,7 @@ class InspectView:
     def show(self, name: str, attrs: Mapping[str, Any]) -> None:
         """Show what ``GET /containers/{id}/json`` answered for a container of that name."""
         self._table = tables.inspect(attrs)
-        self._title.value = f'<span class="lk-title">Inspect {escape(name)}</span>'
+        self._name = name
         self._show()
         self.widget.layout.display = None
 
@@ -50,7 +51,11 @@ class InspectView:
         self._found.value = ""
 
     def _show(self) -> None:
-        found = self._table.search(self._search.value)
+        found = self._table.search(self.search.value)
+        self._title.value = (
+            f'<span class="lk-title">Inspect {escape(self._name)}</span><span class="lk-quiet">'
+            f"{len(found)} of {len(self._table)} values</span>"
+        )
         pairs = zip(found["key"], found["value"], strict=True)
         rows = "".join(
             f'<tr><th scope="row">{escape(str(key))}</th><td>{escape(str(value))}</td></tr>'
@@ -58,6 +63,5 @@ class InspectView:
         )
         self._found.value = (
             '<div class="lk-found" tabindex="0"><table><thead><tr><th scope="col">Key</th>'
-            f'<th scope="col">Value</th></tr></thead><tbody>{rows}</tbody></table>'
-            f'<p class="lk-quiet">{len(found)} of {len(self._table)} lines</p></div>'
+            f'<th scope="col">Value</th></tr></thead><tbody>{rows}</tbody></table></div>'
         )

@@ -142,7 +142,7 @@ class ContainerList:
         gone = self._rows.pop(container, None)
         return Change(Effect.REMOVED, container) if gone else _NOTHING
 
-    def rows(self, *, all: bool = True) -> list[ContainerRow]:
+    def rows(self, *, all: bool = True) -> list[ContainerRow]:  # noqa: A002 - as the API
         """Return the rows; without ``all`` those of ``docker ps``."""
         return [row for row in self._rows.values() if all or row.running]
 

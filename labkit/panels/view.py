@@ -39,7 +39,7 @@ class Handlers:
 class ContainersView:
     """The widgets of the panel, under :attr:`widget`."""
 
-    def __init__(self, handlers: Handlers, *, all: bool) -> None:
+    def __init__(self, handlers: Handlers, *, all: bool) -> None:  # noqa: A002 - as the API
         self._handlers = handlers
         self._look = RowLook()
         self._views: dict[str, RowView] = {}

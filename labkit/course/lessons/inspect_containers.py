@@ -18,22 +18,27 @@ def _inspect(tutor: Tutor, name: str | None) -> dict[str, Any]:
     return attrs
 
 
-@lesson.exercise("facts", points=3, hints=(
-    "Inspect a container, flatten it with tables.inspect, and search for a value that you know: "
-    "that shows the key it stands under.",
-    "State.Status, NetworkSettings.Networks.bridge.IPAddress, HostConfig.Memory; ports and mounts "
-    "are under NetworkSettings.Ports and Mounts.",
-    "{m['Destination']: m['Source'] for m in attrs['Mounts']}, and for the ports: "
-    "{port: int(bound[0]['HostPort']) for port, bound in attrs['NetworkSettings']['Ports'].items() "
-    "if bound}",
-))  # fmt: skip
+@lesson.exercise(
+    "facts",
+    points=3,
+    hints=(
+        "Inspect a container, flatten it with tables.inspect, and search for a value that you know: "
+        "that shows the key it stands under.",
+        "State.Status, NetworkSettings.Networks.bridge.IPAddress, HostConfig.Memory; ports and mounts "
+        "are under NetworkSettings.Ports and Mounts.",
+        "{m['Destination']: m['Source'] for m in attrs['Mounts']}, and for the ports: "
+        "{port: int(bound[0]['HostPort']) for port, bound in attrs['NetworkSettings']['Ports'].items() "
+        "if bound}",
+    ),
+)
 def facts(tutor: Tutor) -> None:
     """The function finds state, address, ports, mounts and memory limit in an inspect."""
     memory, target = (16 + secrets.randbelow(48)) * MIB, f"/{secrets.token_hex(3)}"
     full = tutor.stock.run(
-        ports={"80/tcp": None, "53/udp": None}, mem_limit=memory,
+        ports={"80/tcp": None, "53/udp": None},
+        mem_limit=memory,
         mounts=[{"Type": "volume", "Target": target}],
-    )  # fmt: skip
+    )
     for container in (full, tutor.stock.ended()):
         attrs = _inspect(tutor, container.name)
         answer = tutor.ask(container.name)
@@ -64,12 +69,16 @@ def _facts(attrs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@lesson.exercise("where-is", points=2, hints=(
-    "tables.inspect(attrs) has two columns, key and value; .search(text) looks into both.",
-    "You want the rows whose value contains the text, and of those the keys.",
-    "table = tables.inspect(attrs); then table[table['value'].astype(str).str.contains(text, "
-    "regex=False)]['key'].tolist()",
-))  # fmt: skip
+@lesson.exercise(
+    "where-is",
+    points=2,
+    hints=(
+        "tables.inspect(attrs) has two columns, key and value; .search(text) looks into both.",
+        "You want the rows whose value contains the text, and of those the keys.",
+        "table = tables.inspect(attrs); then table[table['value'].astype(str).str.contains(text, "
+        "regex=False)]['key'].tolist()",
+    ),
+)
 def where_is(tutor: Tutor) -> None:
     """The function finds the keys of an inspect under which a value stands."""
     marker = f"MARK{secrets.token_hex(3)}+"
@@ -87,13 +96,17 @@ def where_is(tutor: Tutor) -> None:
     )
 
 
-@lesson.exercise("what-differs", points=3, hints=(
-    "tables.diff(a, b) has a row for each key that differs, with the columns key, left and right.",
-    "Id, Created, Name, State, paths: they always differ. How a container was asked to be stands "
-    "under Config and HostConfig.",
-    "Keep keys that start with 'Config.' or 'HostConfig.', but not Config.Hostname: unless you set "
-    "it, the engine takes it from the id.",
-))  # fmt: skip
+@lesson.exercise(
+    "what-differs",
+    points=3,
+    hints=(
+        "tables.diff(a, b) has a row for each key that differs, with the columns key, left and right.",
+        "Id, Created, Name, State, paths: they always differ. How a container was asked to be stands "
+        "under Config and HostConfig.",
+        "Keep keys that start with 'Config.' or 'HostConfig.', but not Config.Hostname: unless you set "
+        "it, the engine takes it from the id.",
+    ),
+)
 def what_differs(tutor: Tutor) -> None:
     """The function tells how two containers were configured differently."""
     changes: list[dict[str, Any]] = [

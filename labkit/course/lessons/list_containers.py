@@ -34,7 +34,9 @@ def _expect_names(tutor: Tutor, answer: Any, wanted: set[str], *, missing: str, 
         question="The API writes /web where a person says web. Can you take the slash away?",
     )
     tutor.expect(
-        wanted <= given, saw=f"Not in your list: {', '.join(sorted(wanted - given))}.", question=missing
+        wanted <= given,
+        saw=f"Not in your list: {', '.join(sorted(wanted - given))}.",
+        question=missing,
     )
     tutor.expect(
         given <= wanted,
@@ -43,11 +45,15 @@ def _expect_names(tutor: Tutor, answer: Any, wanted: set[str], *, missing: str, 
     )
 
 
-@lesson.exercise("list-running", points=3, hints=(
-    "GET /containers/json lists what runs. The SDK calls it client.containers.list().",
-    "With the raw client, each row is a dict; its 'Names' is a list such as ['/web'].",
-    "return [container.name for container in client.containers.list()]",
-))  # fmt: skip
+@lesson.exercise(
+    "list-running",
+    points=3,
+    hints=(
+        "GET /containers/json lists what runs. The SDK calls it client.containers.list().",
+        "With the raw client, each row is a dict; its 'Names' is a list such as ['/web'].",
+        "return [container.name for container in client.containers.list()]",
+    ),
+)
 def list_running(tutor: Tutor) -> None:
     """The function returns the names of the running containers, and of no others."""
     for _ in range(2 + secrets.randbelow(3)):
@@ -56,17 +62,23 @@ def list_running(tutor: Tutor) -> None:
     tutor.stock.ended()
     wanted = {_name(row) for row in _listed(tutor)}
     _expect_names(
-        tutor, tutor.ask(), wanted,
+        tutor,
+        tutor.ask(),
+        wanted,
         missing="Does your function ask the engine anew each time it is called?",
         extra="Do those run? Or were they created, or have they ended?",
-    )  # fmt: skip
+    )
 
 
-@lesson.exercise("list-filtered", points=3, hints=(
-    "Filters are a dict from a filter's name to a list of values: {'status': ['exited'], ...}.",
-    "Both filters go into the same dict. Stopped containers are listed only with all=True.",
-    "client.containers.list(all=True, filters={'status': status, 'label': label})",
-))  # fmt: skip
+@lesson.exercise(
+    "list-filtered",
+    points=3,
+    hints=(
+        "Filters are a dict from a filter's name to a list of values: {'status': ['exited'], ...}.",
+        "Both filters go into the same dict. Stopped containers are listed only with all=True.",
+        "client.containers.list(all=True, filters={'status': status, 'label': label})",
+    ),
+)
 def list_filtered(tutor: Tutor) -> None:
     """The function returns the containers with a status and a label."""
     label = f"team={secrets.token_hex(3)}"
@@ -80,19 +92,25 @@ def list_filtered(tutor: Tutor) -> None:
         filters = {"status": [status], "label": [label]}
         wanted = {_name(row) for row in _listed(tutor, all=True, filters=filters)}
         _expect_names(
-            tutor, tutor.ask(status, label), wanted,
+            tutor,
+            tutor.ask(status, label),
+            wanted,
             missing=f"They have the label {label} and are {status}. "
             "Did you list stopped containers too?",
             extra=f"Are they {status}, and do they have the label {label} with just that value?",
-        )  # fmt: skip
+        )
 
 
-@lesson.exercise("readable-table", points=2, hints=(
-    "Begin with a list of dicts, one a container, each with the keys name, image and state.",
-    "pd.DataFrame(rows) makes the table; .sort_values('name') puts it in order.",
-    "labkit.tables.containers(lab.raw, all=True)[['name', 'image', 'state']] has all columns "
-    "ready; sort it and you are there.",
-))  # fmt: skip
+@lesson.exercise(
+    "readable-table",
+    points=2,
+    hints=(
+        "Begin with a list of dicts, one a container, each with the keys name, image and state.",
+        "pd.DataFrame(rows) makes the table; .sort_values('name') puts it in order.",
+        "labkit.tables.containers(lab.raw, all=True)[['name', 'image', 'state']] has all columns "
+        "ready; sort it and you are there.",
+    ),
+)
 def readable_table(tutor: Tutor) -> None:
     """The function returns a table of all containers, sorted by name."""
     tutor.stock.run()

@@ -20,12 +20,16 @@ def _state(tutor: Tutor, name: str | None) -> dict[str, Any]:
     return state
 
 
-@lesson.exercise("run-to-end", points=3, hints=(
-    "Five calls in this order: create, start, wait, logs, remove.",
-    "container.wait() returns a dict, the exit code is under 'StatusCode'. container.logs() gives "
-    "bytes: .decode() makes text of them.",
-    "Put the removal into a finally branch: try: ... finally: container.remove(force=True)",
-))  # fmt: skip
+@lesson.exercise(
+    "run-to-end",
+    points=3,
+    hints=(
+        "Five calls in this order: create, start, wait, logs, remove.",
+        "container.wait() returns a dict, the exit code is under 'StatusCode'. container.logs() gives "
+        "bytes: .decode() makes text of them.",
+        "Put the removal into a finally branch: try: ... finally: container.remove(force=True)",
+    ),
+)
 def run_to_end(tutor: Tutor) -> None:
     """The function runs a command in a container and returns exit code and output, leaving nothing."""
     for code in (0, 1 + secrets.randbelow(100)):
@@ -56,12 +60,16 @@ def run_to_end(tutor: Tutor) -> None:
         )
 
 
-@lesson.exercise("stop-and-tell", points=3, hints=(
-    "POST /containers/{name}/stop answers 204 (stopped), 304 (was not running) or 404.",
-    "The SDK hides 304: container.stop() is silent about it. The raw client returns the response.",
-    "response = lab.raw.post(f'/containers/{name}/stop', params={'t': 1}); look at "
-    "response.status_code, and catch labkit.errors.NotFound.",
-))  # fmt: skip
+@lesson.exercise(
+    "stop-and-tell",
+    points=3,
+    hints=(
+        "POST /containers/{name}/stop answers 204 (stopped), 304 (was not running) or 404.",
+        "The SDK hides 304: container.stop() is silent about it. The raw client returns the response.",
+        "response = lab.raw.post(f'/containers/{name}/stop', params={'t': 1}); look at "
+        "response.status_code, and catch labkit.errors.NotFound.",
+    ),
+)
 def stop_and_tell(tutor: Tutor) -> None:
     """The function stops a container and says what it found."""
     question = "Which statuses can this call answer with, and which words stand for them?"
@@ -88,22 +96,28 @@ def stop_and_tell(tutor: Tutor) -> None:
     )
 
 
-@lesson.exercise("clean-up", points=2, hints=(
-    "List with all=True and filters={'label': label}; then remove each one.",
-    "Removing a running container is refused with 409, unless you force it. v=True takes the "
-    "anonymous volumes along.",
-    "for container in client.containers.list(all=True, filters={'label': label}): "
-    "container.remove(force=True, v=True)",
-))  # fmt: skip
+@lesson.exercise(
+    "clean-up",
+    points=2,
+    hints=(
+        "List with all=True and filters={'label': label}; then remove each one.",
+        "Removing a running container is refused with 409, unless you force it. v=True takes the "
+        "anonymous volumes along.",
+        "for container in client.containers.list(all=True, filters={'label': label}): "
+        "container.remove(force=True, v=True)",
+    ),
+)
 def clean_up(tutor: Tutor) -> None:
     """The function removes what has a label, whatever state it is in, and nothing else."""
     label, volume = f"job={secrets.token_hex(3)}", {"Type": "volume", "Target": "/data"}
     key, value = label.split("=")
     mine = {key: value}
     doomed = [
-        tutor.stock.run(labels=mine, mounts=[volume]), tutor.stock.create(labels=mine),
-        tutor.stock.ended(labels=mine), tutor.stock.run(labels=mine),
-    ]  # fmt: skip
+        tutor.stock.run(labels=mine, mounts=[volume]),
+        tutor.stock.create(labels=mine),
+        tutor.stock.ended(labels=mine),
+        tutor.stock.run(labels=mine),
+    ]
     doomed[-1].pause()
     spared = [tutor.stock.run(labels={key: "other"}), tutor.stock.ended()]
     anonymous = tutor.raw.get(f"/containers/{doomed[0].id}/json").json()["Mounts"]

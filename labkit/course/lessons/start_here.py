@@ -10,17 +10,23 @@ from labkit.errors import APIError
 lesson = Lesson("00-start-here")
 
 
-@lesson.exercise("engine-version", points=3, hints=(
-    "One endpoint tells all three. You have called it above.",
-    "GET /version answers with JSON: lab.raw.get('/version').json() is a dict. Print its keys.",
-    "The keys are Version, ApiVersion and MinAPIVersion.",
-))  # fmt: skip
+@lesson.exercise(
+    "engine-version",
+    points=3,
+    hints=(
+        "One endpoint tells all three. You have called it above.",
+        "GET /version answers with JSON: lab.raw.get('/version').json() is a dict. Print its keys.",
+        "The keys are Version, ApiVersion and MinAPIVersion.",
+    ),
+)
 def engine_version(tutor: Tutor) -> None:
     """The function returns the engine's version, its highest and its lowest API version."""
     truth = tutor.raw.get("/version").json()
     wanted = {
-        "engine": truth["Version"], "api": truth["ApiVersion"], "min_api": truth["MinAPIVersion"],
-    }  # fmt: skip
+        "engine": truth["Version"],
+        "api": truth["ApiVersion"],
+        "min_api": truth["MinAPIVersion"],
+    }
     answer = tutor.ask()
     tutor.expect(
         isinstance(answer, dict) and set(answer) == set(wanted),
@@ -35,18 +41,25 @@ def engine_version(tutor: Tutor) -> None:
         )
 
 
-@lesson.exercise("status-of", points=4, hints=(
-    "The raw client raises an exception for 400, 404 and 409. What does the exception know?",
-    "Every one of those exceptions is a labkit.errors.APIError, and has .status.",
-    "try: return lab.raw.get(path).status_code - and in the except branch, return error.status.",
-))  # fmt: skip
+@lesson.exercise(
+    "status-of",
+    points=4,
+    hints=(
+        "The raw client raises an exception for 400, 404 and 409. What does the exception know?",
+        "Every one of those exceptions is a labkit.errors.APIError, and has .status.",
+        "try: return lab.raw.get(path).status_code - and in the except branch, return error.status.",
+    ),
+)
 def status_of(tutor: Tutor) -> None:
     """The function returns the HTTP status of a GET, whatever it is."""
     name = tutor.stock.create().name
     paths = [
-        "/_ping", f"/containers/{name}/json", f"/containers/{secrets.token_hex(4)}/json",
-        f"/v1.{secrets.randbelow(900) + 100}/info", "/containers/json?limit=many",
-    ]  # fmt: skip
+        "/_ping",
+        f"/containers/{name}/json",
+        f"/containers/{secrets.token_hex(4)}/json",
+        f"/v1.{secrets.randbelow(900) + 100}/info",
+        "/containers/json?limit=many",
+    ]
     for path in paths:
         status, answer = _status(tutor, path), tutor.ask(path)
         tutor.expect(
@@ -63,12 +76,16 @@ def _status(tutor: Tutor, path: str) -> int:
         return refused.status
 
 
-@lesson.exercise("common-version", points=3, hints=(
-    "Which of the two highest versions can both sides speak? And when is even that one too low?",
-    "Compare numbers, not text: as text '1.9' is greater than '1.41'.",
-    "tuple(map(int, version.split('.'))) makes (1, 41) of '1.41'; tuples compare as you want, "
-    "and min(a, b, key=...) finds the lower of two.",
-))  # fmt: skip
+@lesson.exercise(
+    "common-version",
+    points=3,
+    hints=(
+        "Which of the two highest versions can both sides speak? And when is even that one too low?",
+        "Compare numbers, not text: as text '1.9' is greater than '1.41'.",
+        "tuple(map(int, version.split('.'))) makes (1, 41) of '1.41'; tuples compare as you want, "
+        "and min(a, b, key=...) finds the lower of two.",
+    ),
+)
 def common_version(tutor: Tutor) -> None:
     """The function finds the highest API version that a client and a server have in common."""
     cases = [("1.45", "1.24", "1.41"), ("1.9", "1.5", "1.41"), ("1.23", "1.24", "1.45")]
