@@ -238,7 +238,9 @@ def _print_table(
     if not rows:
         screen.print(nothing)
         return
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=column != "socket", overflow="fold")
     for row in rows:
         table.add_row(*(escape(show(row[column])) for column, show in columns.items()))
     screen.print(table)

@@ -24,7 +24,7 @@ def open_lab(
 
     :param options: further command line options of ``jupyter lab``; they win over ours.
     """
-    for laid in workspace.lay_out(course, folder):
+    for laid in workspace.lay_out(course, folder, release=_student_version):
         if laid.what in SAYINGS:
             say(SAYINGS[laid.what].format(notebook=laid.notebook, path=laid.path))
     say("Starting JupyterLab. Ctrl-C twice ends it; `labkit down` ends what is left.")
@@ -43,6 +43,13 @@ def open_lab(
     # The venv's own programs, `labkit` among them, are at hand in JupyterLab's terminals.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     os.execvpe(command[0], command, {**os.environ, "PATH": path})  # noqa: S606  # we become it
+
+
+def _student_version(notebook: Path) -> bytes:
+    # nbgrader takes seconds to import, and is needed only when the course has changed.
+    from labkit.course.release import student_version  # noqa: PLC0415
+
+    return student_version(notebook)
 
 
 def _for_this_machine() -> list[str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.course import release
 from labkit.errors import CourseError
 
 HIDDEN = ".labkit"
+Release = Callable[[Path], bytes]
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,11 @@ def containing(folder: Path) -> Path | None:
     return None
 
 
-def lay_out(course: Path, workspace: Path) -> list[Laid]:
+def lay_out(course: Path, workspace: Path, *, release: Release) -> list[Laid]:
     """Make the learner's copies, or bring them up to date without touching the learner's work.
 
     :param course: the folder of the course's own notebooks.
+    :param release: makes the student's version of a notebook; called only for what has changed.
     :raises CourseError: there are none, or the workspace can't be written.
     """
     notebooks = sorted(course.glob("*.ipynb"))
@@ -50,7 +52,9 @@ def lay_out(course: Path, workspace: Path) -> list[Laid]:
     try:
         ledger.parent.mkdir(parents=True, exist_ok=True)
         known: dict[str, dict[str, str]] = json.loads(ledger.read_text()) if ledger.exists() else {}
-        laid = [_lay(path, workspace, known.setdefault(path.name, {})) for path in notebooks]
+        laid = [
+            _lay(path, workspace, known.setdefault(path.name, {}), release) for path in notebooks
+        ]
         _replace(ledger, json.dumps(known, indent=1).encode())
     except OSError as failed:
         raise CourseError(
@@ -60,12 +64,12 @@ def lay_out(course: Path, workspace: Path) -> list[Laid]:
     return laid
 
 
-def _lay(source: Path, workspace: Path, known: dict[str, str]) -> Laid:
+def _lay(source: Path, workspace: Path, known: dict[str, str], release: Release) -> Laid:
     mine, name = workspace / source.name, source.stem
     original = _digest(source.read_bytes())
     if known.get("source") == original and mine.exists():
         return Laid(name, "kept", mine)
-    released = release.student_version(source)
+    released = release(source)
     if not mine.exists():
         _replace(mine, released)
         laid = Laid(name, "new", mine)

@@ -72,15 +72,12 @@ def create(
     mounts = [Mount("/var/lib/docker", source=None, type="volume", labels={**labels})]
     if not spec.bridged:
         mounts.append(Mount(FOLDER, source=str(folder), type="bind"))
-    config = (
-        api.create_host_config(
-            mounts=mounts,
-            tmpfs={"/run": "exec"},
-            cgroupns="private",
-            port_bindings={TLS_PORT: ("127.0.0.1", port or None)} if spec.tcp else None,
-        )
-        | rights.all_there_are()
-    )
+    config = api.create_host_config(
+        mounts=mounts,
+        tmpfs={"/run": "exec"},
+        cgroupns="private",
+        port_bindings={TLS_PORT: ("127.0.0.1", port or None)} if spec.tcp else None,
+    ) | rights.all_but(rights.missing_capabilities())
     created = api.create_container(
         image,
         command=_command(spec),

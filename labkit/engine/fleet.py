@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import platform
@@ -47,16 +46,11 @@ class Found:
         return not self.running or not (self.spec.keep or container.owner_lives(self.owner))
 
 
-def scope() -> str:
-    """Whose engines these are: a mark of this user's run folder."""
-    return hashlib.sha256(str(places.run()).encode()).hexdigest()[:8]
-
-
 def labels(name: str, spec: Spec, owner: str) -> dict[str, str]:
     """The labels of an engine's container and volume."""
     return {
         LABEL: "engine",
-        f"{LABEL}.scope": scope(),
+        f"{LABEL}.scope": places.scope(),
         f"{LABEL}.name": name,
         f"{LABEL}.owner": owner,
         f"{LABEL}.spec": json.dumps(dataclasses.asdict(spec)),
@@ -78,7 +72,7 @@ def valid_name(name: str) -> str:
 
 def container_name(name: str) -> str:
     """What the engine's container is called on the host engine."""
-    return f"labkit-{scope()}-{name}"
+    return f"labkit-{places.scope()}-{name}"
 
 
 def folder(name: str) -> Path:
@@ -136,7 +130,7 @@ def engines(client: docker.DockerClient) -> list[Found]:
 
 
 def _ours(kind: str) -> list[str]:
-    return [f"{LABEL}={kind}", f"{LABEL}.scope={scope()}"]
+    return [f"{LABEL}={kind}", f"{LABEL}.scope={places.scope()}"]
 
 
 def sweep(client: docker.DockerClient) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ def run() -> Path:
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
         return Path(runtime) / "labkit"
     return Path(tempfile.gettempdir()) / f"labkit-{os.getuid()}"
+
+
+def scope() -> str:
+    """Whose things these are: a mark of this user's run folder."""
+    return hashlib.sha256(str(run()).encode()).hexdigest()[:8]
 
 
 def make(folder: Path) -> Path:

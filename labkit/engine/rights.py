@@ -51,12 +51,13 @@ CAPABILITIES = [
 ]  # in the kernel's order: capability n is bit n
 
 
-def all_there_are() -> dict[str, Any]:
-    """All rights that can be given: a privileged container, unless this machine lacks some itself.
+def all_but(missing: list[str]) -> dict[str, Any]:
+    """All rights that can be given, as ``HostConfig`` has them: a privileged container, mostly.
 
     Docker gives a privileged container every capability, and fails where one can't be given.
+
+    :param missing: the capabilities that this machine lacks itself.
     """
-    missing = missing_capabilities()
     if not missing:
         return {"Privileged": True}
     return {

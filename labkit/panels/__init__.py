@@ -1,0 +1,1 @@
+"""ipywidgets control panels, one file a panel."""
