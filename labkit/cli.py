@@ -22,7 +22,7 @@ from labkit import jupyter
 from labkit.course import kernel
 from labkit.engine import fleet, host, image, private
 from labkit.engine.engine import Engine
-from labkit.errors import EngineError, LabError
+from labkit.errors import EngineError, HostMissing, LabError
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -112,7 +112,7 @@ def _everything_down(*, images: bool) -> tuple[list[str], bool]:
     gone: list[str] = []
     try:
         found = host.find(start=False)
-    except LabError:
+    except HostMissing:
         fleet.remove_folders()
         found = None
     if found:
@@ -132,7 +132,7 @@ def status(*, as_json: AsJSON = False) -> None:
     try:
         with host.find(start=False).client() as client:
             rows = [_describe(found) for found in fleet.engines(client)]
-    except LabError:
+    except HostMissing:
         rows = []
     if as_json:
         print(json.dumps(rows))

@@ -22,7 +22,7 @@ import psutil
 
 from labkit import raw
 from labkit.engine import fleet, host, places, private, rights
-from labkit.errors import LabError
+from labkit.errors import HostMissing, LabError
 
 GIB = 2**30
 TOLERATED = 5  # seconds between two clocks
@@ -61,10 +61,12 @@ def docker() -> Finding:
     """Whether there is a Docker to start engines on, or the means to start one."""
     try:
         found = host.find(start=False)
-    except LabError as none:
+    except HostMissing as none:
         if why := private.obstacle():
-            return Finding("Docker", "bad", none.message, none.hint or why)
+            return Finding("Docker", "bad", none.message, why)
         return Finding("Docker", "good", "None runs; the kit can start a private one.")
+    except LabError as bad:
+        return Finding("Docker", "bad", bad.message, bad.hint)
     with raw.Client(found.endpoint) as client:
         version = client.get("/version").json()
     return Finding(

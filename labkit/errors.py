@@ -4,6 +4,7 @@
 
     LabError                     what happened, and what to do next
     ├── HostError                no Docker that could start an engine
+    │   ├── HostMissing          none runs; one may be started or installed
     │   └── HostPermissionError  there is one, but this user may not use it
     ├── EngineError              an engine could not be started, found or reached
     │   ├── VersionNotOffered    no engine image for that version
@@ -32,6 +33,10 @@ class LabError(Exception):
 
 class HostError(LabError):
     """No Docker Engine is there to start the lab's engines on."""
+
+
+class HostMissing(HostError):
+    """No Docker Engine runs on this machine, and nobody has named another one."""
 
 
 class HostPermissionError(HostError):

@@ -26,7 +26,7 @@ from labkit.endpoint import Endpoint
 from labkit.errors import APIError, BadRequest, Conflict, LabError, NotFound
 from labkit.events import EventStream, Stream, timestamp
 
-__all__ = ["Client", "api_error", "exchange", "request_bytes"]
+__all__ = ["Client", "answers", "api_error", "exchange", "request_bytes"]
 
 _ERRORS: dict[int, type[APIError]] = {400: BadRequest, 404: NotFound, 409: Conflict}
 
@@ -216,6 +216,15 @@ class Client:
         """
         params = {"since": timestamp(since), "until": timestamp(until), "filters": filters}
         return EventStream(self.stream("GET", "/events", params=params))
+
+
+def answers(endpoint: Endpoint) -> bool:
+    """Whether an engine answers there (``GET /_ping``) within five seconds."""
+    try:
+        with Client(endpoint, timeout=5) as client:
+            return client.get("/_ping").ok
+    except LabError:
+        return False
 
 
 def _prefix(version: str | None) -> str:

@@ -7,13 +7,10 @@ from pathlib import Path
 import trustme
 
 from labkit import archives
-from labkit.endpoint import Certificates
 from labkit.engine import places
 
-Pem = dict[str, bytes]
 
-
-def issue(folder: Path) -> tuple[Certificates, bytes]:
+def issue(folder: Path) -> bytes:
     """Issue a set for ``localhost`` and ``127.0.0.1``.
 
     The client's half is written to ``folder`` (``ca.pem``, ``cert.pem``, ``key.pem``, mode 0600);
@@ -21,31 +18,21 @@ def issue(folder: Path) -> tuple[Certificates, bytes]:
     """
     ca = trustme.CA(organization_name="Docker API Lab", organization_unit_name="one engine")
     server = ca.issue_cert("localhost", "127.0.0.1")
+    # dockerd refuses a client certificate that has a common name and no other identity.
     client = ca.issue_cert("learner@localhost", common_name="learner")
-    authority = ca.cert_pem.bytes()
-    write(
-        folder,
-        {
-            "ca.pem": authority,
-            "cert.pem": client.cert_chain_pems[0].bytes(),
-            "key.pem": client.private_key_pem.bytes(),
-        },
-    )
-    archive = archives.pack(
+    places.make(folder)
+    for name, content in (
+        ("ca.pem", ca.cert_pem.bytes()),
+        ("cert.pem", client.cert_chain_pems[0].bytes()),
+        ("key.pem", client.private_key_pem.bytes()),
+    ):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_bytes(content)
+    return archives.pack(
         [
             archives.Folder("labkit", 0o700),
-            archives.File("labkit/ca.pem", authority, 0o600),
+            archives.File("labkit/ca.pem", ca.cert_pem.bytes(), 0o600),
             archives.File("labkit/server-cert.pem", server.cert_chain_pems[0].bytes(), 0o600),
             archives.File("labkit/server-key.pem", server.private_key_pem.bytes(), 0o600),
         ]
     )
-    return Certificates(folder), archive
-
-
-def write(folder: Path, files: Pem) -> None:
-    """Write PEM files that only their owner may read."""
-    places.make(folder)
-    for name, content in files.items():
-        path = folder / name
-        path.touch(mode=0o600)
-        path.write_bytes(content)

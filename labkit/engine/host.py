@@ -16,7 +16,7 @@ from docker.errors import DockerException
 from labkit import raw, sdk
 from labkit.endpoint import Certificates, Endpoint
 from labkit.engine import places, private
-from labkit.errors import HostError, HostPermissionError, LabError
+from labkit.errors import HostError, HostMissing, HostPermissionError, LabError
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 
@@ -44,8 +44,9 @@ def find(*, start: bool = True) -> Host:
     that is an error and not a reason to look elsewhere.
 
     :param start: whether a private engine may be started.
+    :raises HostMissing: there is none, and ``start`` is false.
     :raises HostPermissionError: there is one that this user may not use.
-    :raises HostError: there is none; says what to do.
+    :raises HostError: the one that was named does not answer, or none can be started.
     """
     if named := _named():
         return _answering(named)
@@ -60,7 +61,7 @@ def find(*, start: bool = True) -> Host:
                 raise
     if private.running() or start:
         return Host(private.start(), "started by the kit", private=True)
-    raise HostError("No Docker Engine runs here.", hint="labkit up starts one.")
+    raise HostMissing("No Docker Engine runs here.", hint="labkit up starts one.")
 
 
 def _named() -> Host | None:
