@@ -21,7 +21,7 @@ from labkit.course.protocol import Connection, Verdict
 from labkit.endpoint import Endpoint
 from labkit.engine.engine import Engine
 from labkit.engine.image import DEFAULT
-from labkit.errors import EngineGone, EngineNameTaken
+from labkit.errors import EngineNameTaken
 from labkit.panels.containers import ContainersPanel
 
 _current: Lab | None = None
@@ -147,7 +147,7 @@ class Lab:
 
     def explain(self, error: BaseException) -> None:
         """After a cell that raised: if the engine is gone, say so and what to do."""
-        if not isinstance(error, EngineGone | CheckFailed) and not self.engine.alive:
+        if not isinstance(error, CheckFailed) and not self.engine.alive:
             print(
                 f"The engine of this notebook ({self.engine.name}) does not answer any more.\n"
                 "What to do: lab.reset() starts it afresh; then run the cells from the top. "

@@ -30,13 +30,13 @@ def engine_version(tutor: Tutor) -> None:
     answer = tutor.ask()
     tutor.expect(
         isinstance(answer, dict) and set(answer) == set(wanted),
-        saw=f"The answer is {answer!r}.",
+        saw=f"The answer is {answer!r:.200}.",
         question="Is it a dict with exactly the keys engine, api and min_api?",
     )
     for key, value in wanted.items():
         tutor.expect(
             answer[key] == value,
-            saw=f"{key} is {answer[key]!r}, but this engine says {value!r}.",
+            saw=f"{key} is {answer[key]!r:.200}, and that is not what this engine says.",
             question="Does your function ask the engine, and take the value under the right key?",
         )
 
@@ -64,8 +64,8 @@ def status_of(tutor: Tutor) -> None:
         status, answer = _status(tutor, path), tutor.ask(path)
         tutor.expect(
             answer == status,
-            saw=f"For GET {path} your function returned {answer!r}; the engine answers {status}.",
-            question="What does your function return when the engine refuses?",
+            saw=f"For GET {path} your function returned {answer!r:.200}; the engine answers {status}.",
+            question="Is it a number? And what does your function return when the engine refuses?",
         )
 
 
@@ -89,6 +89,7 @@ def _status(tutor: Tutor, path: str) -> int:
 def common_version(tutor: Tutor) -> None:
     """The function finds the highest API version that a client and a server have in common."""
     cases = [("1.45", "1.24", "1.41"), ("1.9", "1.5", "1.41"), ("1.23", "1.24", "1.45")]
+    cases += [("1.24", "1.24", "1.45"), ("1.9", "1.10", "1.41")]
     cases += [_versions() for _ in range(6)]
     for client, lowest, highest in cases:
         best = min(client, highest, key=_number)
@@ -97,9 +98,9 @@ def common_version(tutor: Tutor) -> None:
         tutor.expect(
             answer == wanted,
             saw=f"A client that speaks up to {client} and a server that serves {lowest} to "
-            f"{highest} have {wanted or 'nothing'} in common. Your function returned {answer!r}.",
+            f"{highest} have {wanted!r} in common. Your function returned {answer!r:.200}.",
             question="Is the lower of the two highest versions also one that the server serves? "
-            "And is 1.9 lower than 1.41 for your function?",
+            "Is 1.9 lower than 1.41 for your function, and is what it returns text, or None?",
         )
 
 
