@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import pandas as pd
 from docker import DockerClient
 
 from labkit import raw
@@ -23,6 +22,7 @@ from labkit.engine.engine import Engine
 from labkit.engine.image import DEFAULT
 from labkit.errors import EngineNameTaken
 from labkit.panels.containers import ContainersPanel
+from labkit.table import Table
 
 _current: Lab | None = None
 
@@ -102,7 +102,7 @@ class Lab:
         self._hints[exercise] = number
         return Hint(hints[number - 1], number, len(hints))
 
-    def progress(self) -> pd.DataFrame:
+    def progress(self) -> Table:
         """This notebook's exercises: points, and what you have passed."""
         return progress.table(self.notebook)
 

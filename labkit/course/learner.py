@@ -19,7 +19,7 @@ def answer(connection: Connection, exercise: str, function: Callable[..., Any] |
         try:
             reply = plain(function(*message["call"])) if function else None
         except Exception as raised:  # noqa: BLE001  # whatever the learner's code raises is an answer too
-            connection.send("raised", f"{type(raised).__name__}: {raised}")
+            connection.send("raised", f"{type(raised).__name__}: {raised}".removesuffix(": "))
         else:
             connection.send("answer", reply)
     return verdict_of(message)

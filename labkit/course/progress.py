@@ -7,11 +7,10 @@ import json
 import os
 from pathlib import Path
 
-import pandas as pd
-
 from labkit.course import lessons, workspace
 from labkit.course.protocol import Verdict
 from labkit.engine import places
+from labkit.table import Table
 
 
 def folder() -> Path:
@@ -37,10 +36,10 @@ def record(notebook: str, verdict: Verdict) -> None:
     partial.replace(path)
 
 
-def table(notebook: str) -> pd.DataFrame:
+def table(notebook: str) -> Table:
     """The exercises of a notebook: name, points, and whether they were passed."""
     rows = [
         (name, exercise.points, "✓" if (folder() / notebook / f"{name}.json").exists() else "")
         for name, exercise in lessons.lesson(notebook).exercises.items()
     ]
-    return pd.DataFrame(rows, columns=["exercise", "points", "passed"])
+    return Table(rows, columns=["exercise", "points", "passed"])

@@ -161,9 +161,9 @@ class Engine:
             image_id = image.ensure(client, image.offered(self.version))
             port = published_port(client, self.container_id) if self.spec.tcp else 0
             self._close_clients()
-            old = fleet.set_aside(client, self.container_id, self.folder)
+            fleet.set_aside(client, self.container_id, self.name)
             with ThreadPoolExecutor(1) as aside:
-                removal = aside.submit(fleet.remove, client, old)
+                removal = aside.submit(fleet.remove, client, self.container_id)
                 if port:
                     removal.result()  # only then is the port free again
                 launch = self._launch(client)
@@ -176,8 +176,7 @@ class Engine:
         """Throw the engine away, with everything in it and everything it left on this machine."""
         self._close_clients()
         with self.host.client() as client:
-            fleet.remove(client, self.container_id)
-        fleet.remove_folder(self.folder)
+            fleet.end(client, fleet.Found(self.name, self.spec, self.container_id, self.owner))
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ import platform
 import re
 import shutil
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import docker
@@ -21,11 +22,14 @@ import psutil
 from docker.errors import APIError
 from docker.errors import NotFound as DockerNotFound
 
+from labkit import raw
+from labkit.endpoint import Endpoint
 from labkit.engine import container, places
 from labkit.engine.container import LABEL, Spec
 from labkit.engine.host import Host
-from labkit.errors import EngineError
+from labkit.errors import EngineError, LabError
 
+ASIDE = "labkit-old-"  # the name of an engine's container that a reset is about to remove
 LONGEST_SOCKET = 103  # bytes in a unix socket's path: 108 on Linux, 104 on macOS, with the end
 
 
@@ -37,13 +41,16 @@ class Found:
     spec: Spec
     container_id: str
     owner: str
-    running: bool
-    created: int
+    running: bool = True
+    created: int = 0
+    aside: bool = False
 
     @property
     def orphan(self) -> bool:
         """Whether nobody needs it any more: the process that it was started for has ended."""
-        return not self.running or not (self.spec.keep or container.owner_lives(self.owner))
+        if self.aside or not self.running:
+            return True
+        return not (self.spec.keep or container.owner_lives(self.owner))
 
 
 def labels(name: str, spec: Spec, owner: str) -> dict[str, str]:
@@ -124,6 +131,7 @@ def engines(client: docker.DockerClient) -> list[Found]:
                 owner=described[f"{LABEL}.owner"],
                 running=row["State"] in ("running", "created"),
                 created=row["Created"],
+                aside=row["Names"][0].startswith(f"/{ASIDE}"),
             )
         )
     return sorted(found, key=lambda one: one.created)
@@ -135,41 +143,67 @@ def _ours(kind: str) -> list[str]:
 
 def sweep(client: docker.DockerClient) -> list[str]:
     """Remove the engines that nobody needs any more; their names."""
-    swept = []
-    for found in engines(client):
-        if found.orphan:
-            remove(client, found.container_id)
-            remove_folder(folder(found.name))
-            swept.append(found.name)
-    return swept
+    orphans = [found for found in engines(client) if found.orphan]
+    for found in orphans:
+        end(client, found)
+    return [found.name for found in orphans]
 
 
 def down(client: docker.DockerClient) -> list[str]:
     """Remove all of this user's engines and whatever else of theirs is left; their names."""
-    names = []
-    for found in engines(client):
-        remove(client, found.container_id)
-        names.append(found.name)
+    every = engines(client)
+    for found in every:
+        end(client, found)
     for volume in client.api.volumes(filters={"label": _ours("engine")})["Volumes"] or []:
         with contextlib.suppress(APIError):
             client.api.remove_volume(volume["Name"], force=True)
     remove_folders()
-    return names
+    return [found.name for found in every]
 
 
-def set_aside(client: docker.DockerClient, container_id: str, folder: Path) -> str:
-    """Take name and socket from an engine's container, so that a new one can have them; its id."""
+def end(client: docker.DockerClient, found: Found) -> None:
+    """Remove an engine with all that it has on this machine."""
+    if found.aside:
+        remove(client, found.container_id)
+        return
+    thaw(folder(found.name) / "docker.sock")
+    with places.lock("names"):  # nobody gets the name before the folder is gone, too
+        remove(client, found.container_id)
+        remove_folder(folder(found.name))
+
+
+def set_aside(client: docker.DockerClient, container_id: str, name: str) -> None:
+    """Take name and socket from an engine's container, so that a new one can have them."""
+    socket = folder(name) / "docker.sock"
+    thaw(socket)
     with contextlib.suppress(DockerNotFound):
-        client.api.rename(container_id, f"labkit-old-{container_id[:12]}")
-    end_bridge(folder / "docker.sock")
-    (folder / "docker.sock").unlink(missing_ok=True)
-    return container_id
+        client.api.rename(container_id, f"{ASIDE}{container_id[:12]}")
+    end_bridge(socket)
+    socket.unlink(missing_ok=True)
+
+
+def thaw(socket: Path) -> None:
+    """Unpause what is paused in an engine: cgroup v1 can't kill a process that is frozen."""
+    paused = {"filters": {"status": ["paused"]}}
+    with contextlib.suppress(LabError), raw.Client(Endpoint(unix=socket), timeout=5) as engine:
+        for row in engine.get("/containers/json", params=paused).json():
+            engine.post(f"/containers/{row['Id']}/unpause")
 
 
 def remove(client: docker.DockerClient, container_id: str) -> None:
-    """Remove an engine's container with its volume, whatever state it is in."""
-    with contextlib.suppress(DockerNotFound):
+    """Remove an engine's container with its volume, whatever state it is in.
+
+    :raises EngineError: the host engine can't.
+    """
+    try:
         client.api.remove_container(container_id, v=True, force=True)
+    except APIError as failed:
+        if failed.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+            return  # gone already, or somebody else is about it
+        raise EngineError(
+            f"The host engine could not remove an engine: {failed.explanation}",
+            hint="labkit down tries again; if that fails, too, restart Docker.",
+        ) from failed
 
 
 def remove_folder(path: Path) -> None:

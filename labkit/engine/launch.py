@@ -16,7 +16,7 @@ from docker.errors import NotFound as DockerNotFound
 
 from labkit import raw, wait
 from labkit.endpoint import Certificates, Endpoint
-from labkit.engine import certificates, container, fleet, image
+from labkit.engine import certificates, container, fleet, image, places
 from labkit.engine.container import Spec
 from labkit.errors import EngineError, EngineGone, EngineNameTaken
 
@@ -46,24 +46,24 @@ class Launch:
 
         :param port: which loopback port to publish, for an engine with TCP; 0 for any.
         """
-        folder = fleet.make_folder(self.name)
         try:
-            return container.create(
-                self.client,
-                name=fleet.container_name(self.name),
-                image=image_id,
-                spec=self.spec,
-                labels=fleet.labels(self.name, self.spec, self.owner),
-                folder=folder,
-                port=port,
-            )
+            with places.lock("names"):
+                return container.create(
+                    self.client,
+                    name=fleet.container_name(self.name),
+                    image=image_id,
+                    spec=self.spec,
+                    labels=fleet.labels(self.name, self.spec, self.owner),
+                    folder=fleet.make_folder(self.name),
+                    port=port,
+                )
         except APIError as failed:
             if failed.status_code == HTTPStatus.CONFLICT:
                 raise EngineNameTaken(
                     f"An engine {self.name!r} runs already, or is just being started.",
                     hint=f"Engine.attach({self.name!r}) uses it; labkit down {self.name} ends it.",
                 ) from failed
-            fleet.remove_folder(folder)
+            fleet.remove_folder(fleet.folder(self.name))
             raise EngineError(
                 f"The engine {self.name} could not be created: {failed.explanation}", hint=MACHINE
             ) from failed

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -62,6 +63,18 @@ def test_stop_leaves_nothing_behind() -> None:
     assert not engine.folder.exists()
     assert not [one for one in inside if one.is_running() and one.status() != "zombie"]
     assert str(engine.container_id) not in Path("/proc/self/mountinfo").read_text()
+
+
+@pytest.mark.parametrize("end", [Engine.stop, Engine.reset])
+def test_an_engine_with_a_paused_container_ends_as_any_other(end: Callable[[Engine], None]) -> None:
+    """What is frozen inside does not keep the engine from being removed."""
+    with Engine.start() as engine:
+        engine.docker.containers.run("busybox", ["sleep", "600"], detach=True).pause()
+        before = engine.container_id
+        end(engine)
+        with engine.host.client() as client:
+            left = {row["Id"] for row in client.api.containers(all=True)}
+        assert before not in left
 
 
 def test_reset_makes_it_pristine_at_the_same_socket(fresh_engine: Engine) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from labkit import tables
 from labkit.course.exercise import Lesson, Tutor
+from labkit.course.stock import FOREVER, LABEL
 
 lesson = Lesson("03-inspect", by_hand={"findings": 2})
 
@@ -33,29 +34,43 @@ def _inspect(tutor: Tutor, name: str | None) -> dict[str, Any]:
 )
 def facts(tutor: Tutor) -> None:
     """The function finds state, address, ports, mounts and memory limit in an inspect."""
-    memory, target = (16 + secrets.randbelow(48)) * MIB, f"/{secrets.token_hex(3)}"
-    full = tutor.stock.run(
-        ports={"80/tcp": None, "53/udp": None},
-        mem_limit=memory,
-        mounts=[{"Type": "volume", "Target": target}],
-    )
-    for container in (full, tutor.stock.ended()):
-        attrs = _inspect(tutor, container.name)
-        answer = tutor.ask(container.name)
+    for name in (_full(tutor), tutor.stock.ended().name):
+        attrs = _inspect(tutor, name)
+        answer = tutor.ask(name)
         wanted = _facts(attrs)
         tutor.expect(
             isinstance(answer, dict) and set(answer) == set(wanted),
-            saw=f"The answer is {str(answer)[:200]}.",
+            saw=f"The answer is {answer!r:.200}.",
             question=f"Is it a dict with the keys {', '.join(wanted)}?",
         )
         for key, value in wanted.items():
             tutor.expect(
                 answer[key] == value,
-                saw=f"{key} of a container that is {attrs['State']['Status']}: {answer[key]!r}, "
+                saw=f"{key} of a container that is {attrs['State']['Status']}: {answer[key]!r:.200}, "
                 f"where it should be {value!r}.",
                 question="Under which key does the engine say it, and what stands there when a "
-                "container does not run or publishes nothing?",
+                "container does not run, or when a port is not published?",
             )
+
+
+def _full(tutor: Tutor) -> str:
+    """The name of a running container with a limit, a volume and three ports, two of them published."""
+    name = tutor.stock.name()
+    options = {
+        "Image": "busybox",
+        "Cmd": FOREVER,
+        "Labels": {LABEL: "1"},
+        "ExposedPorts": {"80/tcp": {}, "53/udp": {}, "8080/tcp": {}},
+        "HostConfig": {
+            "PortBindings": {"80/tcp": [{}], "53/udp": [{}]},
+            "Memory": (16 + secrets.randbelow(48)) * MIB,
+            "Mounts": [{"Type": "volume", "Target": f"/{secrets.token_hex(3)}"}],
+        },
+    }
+    # By hand, for the SDK knows no port that is exposed and not published.
+    tutor.raw.post("/containers/create", params={"name": name}, json=options)
+    tutor.raw.post(f"/containers/{name}/start")
+    return name
 
 
 def _facts(attrs: dict[str, Any]) -> dict[str, Any]:
@@ -81,18 +96,20 @@ def _facts(attrs: dict[str, Any]) -> dict[str, Any]:
 )
 def where_is(tutor: Tutor) -> None:
     """The function finds the keys of an inspect under which a value stands."""
-    marker = f"MARK{secrets.token_hex(3)}+"
+    marker = f"MARK+{secrets.token_hex(3)}"  # which as a regular expression is not found
     container = tutor.stock.create(
-        environment={"COLOUR": marker}, labels={"shop": f"north-{marker}"}, working_dir=f"/{marker}"
+        environment={"COLOUR": marker},
+        labels={"shop": f"north-{marker}", marker: "a label's name is a key, no value"},
+        working_dir=f"/{marker}",
     )
     table = tables.inspect(_inspect(tutor, container.name))
     hits = table[table["value"].astype(str).str.contains(marker, regex=False)]
     wanted, answer = sorted(hits["key"]), tutor.ask(container.name, marker)
     tutor.expect(
         isinstance(answer, list) and sorted(map(str, answer)) == wanted,
-        saw=f"It stands under {', '.join(wanted)}. The answer is {str(answer)[:200]}.",
-        question="Do you look for a part of the value, taken literally, and return the keys as "
-        "tables.inspect writes them?",
+        saw=f"It stands under {', '.join(wanted)}. The answer is {answer!r:.200}.",
+        question="Do you look for a part of the value, and only of the value, taken literally? "
+        "And are the keys as tables.inspect writes them?",
     )
 
 
@@ -126,7 +143,7 @@ def what_differs(tutor: Tutor) -> None:
         tutor.expect(
             isinstance(answer, list) and sorted(map(str, answer)) == wanted,
             saw=f"Two containers, made alike but for {', '.join(change) or 'nothing'}. They differ "
-            f"in {', '.join(wanted) or 'nothing'}. The answer is {str(answer)[:200]}.",
+            f"in {', '.join(wanted) or 'nothing'}. The answer is {answer!r:.200}.",
             question="Which keys say how a container was asked to be, and which ones only that it "
             "is another container?",
         )

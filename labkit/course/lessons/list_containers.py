@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from labkit.course.exercise import Lesson, Tutor
 
 lesson = Lesson("01-list-containers", by_hand={"findings": 2})
+
+COLUMNS = {"name", "image", "state"}
 
 
 def _listed(tutor: Tutor, **params: Any) -> list[dict[str, Any]]:
@@ -20,28 +24,52 @@ def _name(row: dict[str, Any]) -> str:
     return str(row["Names"][0]).removeprefix("/")
 
 
-def _expect_names(tutor: Tutor, answer: Any, wanted: set[str], *, missing: str, extra: str) -> None:
+def _words(names: Iterable[str]) -> str:
+    return f"{', '.join(sorted(names)):.200}"
+
+
+def _expect_names(
+    tutor: Tutor,
+    answer: Any,
+    wanted: AbstractSet[str],
+    *,
+    missing: str,
+    extra: str,
+    tolerated: AbstractSet[str] = frozenset(),
+) -> None:
     """Expect a list of exactly these names; ``missing`` and ``extra`` are what a tutor would ask."""
     tutor.expect(
         isinstance(answer, list) and all(isinstance(one, str) for one in answer),
-        saw=f"The answer is {answer!r}.",
+        saw=f"The answer is {answer!r:.200}.",
         question="Is it a list of names, each of them a string?",
     )
-    given, slashed = set(answer), [one for one in answer if one.startswith("/")]
+    given = set(answer)
+    _expect_unslashed(tutor, given)
+    strangers = given - {_name(row) for row in _listed(tutor, all=True)}
+    tutor.expect(
+        not strangers,
+        saw=f"No container has such a name now: {_words(strangers)}.",
+        question="Are those names, or ids or images? "
+        "And does your function ask the engine anew each time it is called?",
+    )
+    tutor.expect(
+        wanted <= given, saw=f"Not in your list: {_words(wanted - given)}.", question=missing
+    )
+    wrong = given - wanted - tolerated
+    tutor.expect(not wrong, saw=f"In your list, but wrong: {_words(wrong)}.", question=extra)
+    tutor.expect(
+        len(answer) == len(given),
+        saw=f"{len(answer)} names in your list, for {len(given)} containers.",
+        question="Does each name come once?",
+    )
+
+
+def _expect_unslashed(tutor: Tutor, names: Iterable[str]) -> None:
+    slashed = [one for one in names if one.startswith("/")]
     tutor.expect(
         not slashed,
-        saw=f"Names begin with a slash: {', '.join(slashed)}.",
+        saw=f"Names begin with a slash: {_words(slashed)}.",
         question="The API writes /web where a person says web. Can you take the slash away?",
-    )
-    tutor.expect(
-        wanted <= given,
-        saw=f"Not in your list: {', '.join(sorted(wanted - given))}.",
-        question=missing,
-    )
-    tutor.expect(
-        given <= wanted,
-        saw=f"In your list, but wrong: {', '.join(sorted(given - wanted))}.",
-        question=extra,
     )
 
 
@@ -56,17 +84,19 @@ def _expect_names(tutor: Tutor, answer: Any, wanted: set[str], *, missing: str, 
 )
 def list_running(tutor: Tutor) -> None:
     """The function returns the names of the running containers, and of no others."""
-    for _ in range(2 + secrets.randbelow(3)):
-        tutor.stock.run()
+    tutor.stock.run()
+    tutor.stock.run()
     tutor.stock.create()
     tutor.stock.ended()
-    wanted = {_name(row) for row in _listed(tutor)}
+    rows = _listed(tutor)
+    running = {_name(row) for row in rows if row["State"] == "running"}
     _expect_names(
         tutor,
         tutor.ask(),
-        wanted,
-        missing="Does your function ask the engine anew each time it is called?",
+        running,
+        missing="They run. Does your function ask the engine anew each time it is called?",
         extra="Do those run? Or were they created, or have they ended?",
+        tolerated={_name(row) for row in rows},  # the engine lists paused ones as running
     )
 
 
@@ -81,13 +111,13 @@ def list_running(tutor: Tutor) -> None:
 )
 def list_filtered(tutor: Tutor) -> None:
     """The function returns the containers with a status and a label."""
-    label = f"team={secrets.token_hex(3)}"
-    key, value = label.split("=")
-    for labels in ({key: value}, {key: "somebody-else"}, {}):
-        tutor.stock.run(labels=labels)
-        tutor.stock.create(labels=labels)
+    key, value = "team", secrets.token_hex(3)
+    label = f"{key}={value}"
+    tutor.stock.run(labels={key: value})
+    tutor.stock.create(labels={key: value})
+    for labels in ({key: value}, {key: value}, {key: f"{value}-old"}, {}):
         tutor.stock.ended(labels=labels)
-    tutor.stock.ended(labels={key: value})
+    tutor.stock.run(labels={key: f"{value}-old"})
     for status in ("exited", "running", "created"):
         filters = {"status": [status], "label": [label]}
         wanted = {_name(row) for row in _listed(tutor, all=True, filters=filters)}
@@ -113,35 +143,66 @@ def list_filtered(tutor: Tutor) -> None:
 )
 def readable_table(tutor: Tutor) -> None:
     """The function returns a table of all containers, sorted by name."""
-    tutor.stock.run()
-    tutor.stock.create(image="hello-world", command=())
-    tutor.stock.ended(code=3)
+    low, middle, high = sorted(tutor.stock.name() for _ in range(3))
+    # Neither oldest first nor newest first, as the engine lists them, are they in order.
+    tutor.stock.run(name=middle)
+    tutor.stock.create(name=low, image="hello-world", command=())
+    tutor.stock.ended(name=high, code=3)
     answer = tutor.ask()
+    _expect_table(tutor, answer)
+    names = [row["name"] for row in answer]
+    _expect_unslashed(tutor, names)
+    wanted = {_name(row): row for row in _listed(tutor, all=True)}
+    missing = wanted.keys() - names
     tutor.expect(
-        isinstance(answer, list) and answer and all(isinstance(one, dict) for one in answer),
-        saw=f"The answer is {str(answer)[:200]}.",
-        question="Is it a DataFrame with one row for each container?",
+        not missing,
+        saw=f"Not in your table: {_words(missing)}.",
+        question="Are stopped containers in it too, and those that were never started?",
     )
     tutor.expect(
-        set(answer[0]) == {"name", "image", "state"},
-        saw=f"The columns are {', '.join(map(str, answer[0]))}.",
-        question="Are they just name, image and state?",
-    )
-    wanted = {(_name(row), row["Image"], row["State"]) for row in _listed(tutor, all=True)}
-    given = {(row["name"], row["image"], row["state"]) for row in answer}
-    tutor.expect(
-        wanted <= given,
-        saw=f"Missing: {sorted(wanted - given)[:3]}.",
-        question="Are stopped containers in it too, with the state and image that the engine lists?",
-    )
-    tutor.expect(
-        len(answer) == len(wanted),
-        saw=f"{len(answer)} rows, where the engine has {len(wanted)} containers.",
+        len(names) == len(wanted),
+        saw=f"{len(names)} rows, where the engine has {len(wanted)} containers.",
         question="Is there one row for each container, and no more?",
     )
-    names = [row["name"] for row in answer]
+    for row in answer:
+        _expect_row(tutor, row, wanted[row["name"]])
     tutor.expect(
         names == sorted(names),
-        saw=f"The names come in this order: {', '.join(names)}.",
+        saw=f"The names come in this order: {', '.join(names):.200}.",
         question="Did you sort by name?",
+    )
+
+
+def _expect_table(tutor: Tutor, answer: Any) -> None:
+    tutor.expect(
+        isinstance(answer, list) and answer and all(isinstance(one, dict) for one in answer),
+        saw=f"The answer is {answer!r:.200}.",
+        question="Is it a DataFrame with one row for each container?",
+    )
+    for row in answer:
+        tutor.expect(
+            row.keys() == COLUMNS,
+            saw=f"The columns are {', '.join(row):.200}.",
+            question="Are they just name, image and state?",
+        )
+        for column, cell in row.items():
+            tutor.expect(
+                isinstance(cell, str),
+                saw=f"In the column {column} stands {cell!r:.200}.",
+                question="Is each cell a piece of text? The API's Names are a list, for instance.",
+            )
+
+
+def _expect_row(tutor: Tutor, row: dict[str, str], listed: dict[str, Any]) -> None:
+    """Expect what the engine lists; ``busybox:latest`` is the image busybox by its whole name."""
+    state, image = listed["State"], listed["Image"]
+    tutor.expect(
+        row["state"] == state,
+        saw=f"{row['name']} has the state {row['state']!r:.200}, where the engine says {state!r}.",
+        question="State is one word, Status a sentence: which of them do you show?",
+    )
+    tutor.expect(
+        row["image"].removesuffix(":latest") == image.removesuffix(":latest"),
+        saw=f"{row['name']} has the image {row['image']!r:.200}, where the engine says {image!r}.",
+        question="Under which key does the engine say what the container was made from?",
     )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
+from docker.models.containers import Container
+
 from labkit.course.exercise import Lesson, Tutor
+from labkit.errors import Conflict, NotFound
 
 lesson = Lesson("02-run-and-stop", by_hand={"findings": 2})
 
@@ -18,6 +24,19 @@ def _ids(tutor: Tutor) -> set[str]:
 def _state(tutor: Tutor, name: str | None) -> dict[str, Any]:
     state: dict[str, Any] = tutor.raw.get(f"/containers/{name}/json").json()["State"]
     return state
+
+
+def _now(tutor: Tutor) -> str:
+    """The engine's own time."""
+    return str(tutor.raw.get("/info").json()["SystemTime"])
+
+
+def _saw_end(tutor: Tutor, *, code: int, since: str) -> bool:
+    """Whether the engine saw a container end with this code; it may tell so a moment later."""
+    until = datetime.fromisoformat(_now(tutor)) + timedelta(seconds=2)
+    ends = {"type": ["container"], "event": ["die"]}
+    with tutor.raw.events(since=since, until=until, filters=ends) as events:
+        return any(event["Actor"]["Attributes"]["exitCode"] == str(code) for event in events)
 
 
 @lesson.exercise(
@@ -33,24 +52,30 @@ def _state(tutor: Tutor, name: str | None) -> dict[str, Any]:
 def run_to_end(tutor: Tutor) -> None:
     """The function runs a command in a container and returns exit code and output, leaving nothing."""
     for code in (0, 1 + secrets.randbelow(100)):
-        word, before = secrets.token_hex(4), _ids(tutor)
-        command = ["sh", "-c", f"echo {word}; exit {code}"]
+        word, before, since = secrets.token_hex(4), _ids(tutor), _now(tutor)
+        command = ["sh", "-c", f"sleep 0.3; echo {word}; exit {code}"]  # who does not wait is early
         answer = tutor.ask("busybox", command)
         tutor.expect(
             isinstance(answer, list) and len(answer) == 2,
-            saw=f"The answer is {answer!r}.",
+            saw=f"The answer is {answer!r:.200}.",
             question="Do you return two things, the exit code and the output?",
         )
         tutor.expect(
             answer[0] == code,
-            saw=f"The command ended with exit code {code}; your function returned {answer[0]!r}.",
+            saw=f"The command ended with exit code {code}; your function returned {answer[0]!r:.200}.",
             question="Did you wait for the container's end before you read the code? "
             "containers.run() raises ContainerError when a command fails: what then?",
         )
         tutor.expect(
             isinstance(answer[1], str) and answer[1].strip() == word,
-            saw=f"The command printed {word!r}; your function returned {answer[1]!r}.",
-            question="Did you read the logs before you removed the container, and decode them?",
+            saw=f"The command printed {word!r}; your function returned {answer[1]!r:.200}.",
+            question="Did you read the logs after the end and before the removal? "
+            "And are they text, with no bytes of the stream's frames among it?",
+        )
+        tutor.expect(
+            _saw_end(tutor, code=code, since=since),
+            saw=f"No container of the engine ended with exit code {code}.",
+            question="Did the command run in a container of this engine, or somewhere else?",
         )
         left = _ids(tutor) - before
         tutor.expect(
@@ -73,14 +98,14 @@ def run_to_end(tutor: Tutor) -> None:
 def stop_and_tell(tutor: Tutor) -> None:
     """The function stops a container and says what it found."""
     question = "Which statuses can this call answer with, and which words stand for them?"
-    runs, ended = tutor.stock.run(command=("sleep", "60")).name, tutor.stock.ended().name
+    runs, ended = tutor.stock.run().name, tutor.stock.ended().name
     nobody = tutor.stock.name()
     cases = {runs: "stopped", ended: "was not running", nobody: "no such container"}
     for name, wanted in sorted(cases.items()):
         answer = tutor.ask(name)
         tutor.expect(
             answer == wanted,
-            saw=f"For a container of which one should say {wanted!r}, it returned {answer!r}.",
+            saw=f"For a container of which one should say {wanted!r}, it returned {answer!r:.200}.",
             question=question,
         )
     tutor.expect(
@@ -91,7 +116,7 @@ def stop_and_tell(tutor: Tutor) -> None:
     again = tutor.ask(runs)
     tutor.expect(
         again == "was not running",
-        saw=f"Stopped a second time, your function returned {again!r}.",
+        saw=f"Stopped a second time, your function returned {again!r:.200}.",
         question=question,
     )
 
@@ -120,23 +145,34 @@ def clean_up(tutor: Tutor) -> None:
     ]
     doomed[-1].pause()
     spared = [tutor.stock.run(labels={key: "other"}), tutor.stock.ended()]
-    anonymous = tutor.raw.get(f"/containers/{doomed[0].id}/json").json()["Mounts"]
-    tutor.ask(label)
-    left, states = _ids(tutor), {one.id: one.status for one in doomed}
-    remaining = [states[one.id] for one in doomed if one.id in left]
-    tutor.expect(
-        not remaining,
-        saw=f"Still there: {len(remaining)} of {len(doomed)} containers with the label {label}.",
-        question="Some run, one is paused, one was never started: are all listed, and removed by force?",
-    )
-    tutor.expect(
-        all(one.id in left for one in spared),
-        saw=f"A container without the label {label} was removed.",
-        question="Does your function remove only what it was asked to?",
-    )
-    names = {one["Name"] for one in tutor.raw.get("/volumes").json()["Volumes"] or []}
-    tutor.expect(
-        anonymous[0]["Name"] not in names,
-        saw="A container's anonymous volume was left behind.",
-        question="Which argument of remove takes the anonymous volumes along?",
-    )
+    with _volume_of(tutor, doomed[0]) as anonymous:
+        tutor.ask(label)
+        left = _ids(tutor)
+        remaining = [one for one in doomed if one.id in left]
+        tutor.expect(
+            not remaining,
+            saw=f"Still there: {len(remaining)} of {len(doomed)} containers with the label {label}.",
+            question="Some run, one is paused, one was never started: are all listed, and removed by force?",
+        )
+        tutor.expect(
+            all(one.id in left for one in spared),
+            saw=f"A container without the label {label} was removed.",
+            question="Does your function remove only what it was asked to?",
+        )
+        volumes = tutor.raw.get("/volumes").json()["Volumes"] or []
+        tutor.expect(
+            anonymous not in {one["Name"] for one in volumes},
+            saw="A container's anonymous volume was left behind.",
+            question="Which argument of remove takes the anonymous volumes along?",
+        )
+
+
+@contextlib.contextmanager
+def _volume_of(tutor: Tutor, container: Container) -> Iterator[str]:
+    """The name of a container's volume; where that is left behind, it goes in the end."""
+    mounts = tutor.raw.get(f"/containers/{container.id}/json").json()["Mounts"]
+    try:
+        yield str(mounts[0]["Name"])
+    finally:
+        with contextlib.suppress(NotFound, Conflict):  # gone as it should be, or still in use
+            tutor.raw.delete(f"/volumes/{mounts[0]['Name']}")
