@@ -20,8 +20,8 @@ from typing import Literal
 import humanize
 import psutil
 
-from labkit import raw
-from labkit.engine import fleet, host, places, private, rights
+from labkit import raw, transport
+from labkit.engine import host, places, private, rights
 from labkit.errors import HostMissing, LabError
 
 GIB = 2**30
@@ -157,7 +157,7 @@ def ports() -> Finding:
             "Bring the loopback interface up: ip link set lo up, as root.",
         )
     longest = len(os.fsencode(places.run() / ("n" * 24) / "docker.sock"))
-    if longest > fleet.LONGEST_SOCKET:
+    if longest > transport.PATH_LIMIT:
         return Finding(
             "Ports",
             "bad",

@@ -20,10 +20,10 @@ from requests_unixsocket.adapters import UnixAdapter
 from labkit.endpoint import Certificates, Endpoint
 from labkit.errors import EngineError
 
-__all__ = ["connect", "require", "session"]
+__all__ = ["PATH_LIMIT", "connect", "require", "session"]
 
 # sockaddr_un has room for 108 bytes on Linux and for 104 on macOS, one of them the final zero.
-_PATH_LIMIT = 107 if os.uname().sysname == "Linux" else 103
+PATH_LIMIT = 107 if os.uname().sysname == "Linux" else 103
 _CONNECTIONS = 10
 
 
@@ -40,9 +40,9 @@ def require(endpoint: Endpoint) -> None:
                 "Name the folder that has ca.pem, cert.pem and key.pem, as DOCKER_CERT_PATH does."
             )
             raise EngineError(f"There is no certificate file {file}.", hint=hint)
-    if (length := len(os.fsencode(endpoint.unix or ""))) > _PATH_LIMIT:
+    if (length := len(os.fsencode(endpoint.unix or ""))) > PATH_LIMIT:
         raise EngineError(
-            f"The path of a unix socket has at most {_PATH_LIMIT} bytes; this one has {length}: "
+            f"The path of a unix socket has at most {PATH_LIMIT} bytes; this one has {length}: "
             f"{endpoint.unix}",
             hint="Put the socket into a folder with a shorter path.",
         )

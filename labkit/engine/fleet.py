@@ -22,7 +22,7 @@ import psutil
 from docker.errors import APIError
 from docker.errors import NotFound as DockerNotFound
 
-from labkit import raw
+from labkit import raw, transport
 from labkit.endpoint import Endpoint
 from labkit.engine import container, places
 from labkit.engine.container import LABEL, Spec
@@ -30,7 +30,6 @@ from labkit.engine.host import Host
 from labkit.errors import EngineError, LabError
 
 ASIDE = "labkit-old-"  # the name of an engine's container that a reset is about to remove
-LONGEST_SOCKET = 103  # bytes in a unix socket's path: 108 on Linux, 104 on macOS, with the end
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def make_folder(name: str) -> Path:
     :raises EngineError: the path of the socket in it would be too long for this system.
     """
     path = folder(name)
-    if len(os.fsencode(path / "docker.sock")) > LONGEST_SOCKET:
+    if len(os.fsencode(path / "docker.sock")) > transport.PATH_LIMIT:
         raise EngineError(
             f"{path}/docker.sock is too long for a unix socket (about 100 bytes at most).",
             hint="Set LABKIT_HOME to a shorter folder, or give the engine a shorter name.",
