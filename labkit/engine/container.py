@@ -77,7 +77,7 @@ def create(
         tmpfs={"/run": "exec"},
         cgroupns="private",
         port_bindings={TLS_PORT: ("127.0.0.1", port or None)} if spec.tcp else None,
-    ) | rights.all_but(rights.missing_capabilities())
+    ) | rights.all_there_are(api)
     created = api.create_container(
         image,
         command=_command(spec),

@@ -110,9 +110,9 @@ def _build(host: docker.DockerClient, version: Version, *, say: Say) -> str:
 def _seed(host: docker.DockerClient, unseeded: str, version: Version) -> str:
     """Put the course's images into an engine image: an engine loads them once, here, for all."""
     api = host.api
-    config = api.create_host_config(tmpfs={"/run": "exec"}, cgroupns="private") | rights.all_but(
-        rights.missing_capabilities()
-    )
+    config = api.create_host_config(
+        tmpfs={"/run": "exec"}, cgroupns="private"
+    ) | rights.all_there_are(api)
     made = api.create_container(unseeded, ["seed"], host_config=config, labels=MARK)["Id"]
     try:
         archive = images.archive(*_busybox(api, made))

@@ -6,6 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import docker
+
+KNOWS_ALL = (1, 42)
+NEWEST = ("PERFMON", "BPF", "CHECKPOINT_RESTORE")
 CAPABILITIES = [
     "CHOWN",
     "DAC_OVERRIDE",
@@ -51,13 +55,21 @@ CAPABILITIES = [
 ]  # in the kernel's order: capability n is bit n
 
 
-def all_but(missing: list[str]) -> dict[str, Any]:
-    """All rights that can be given, as ``HostConfig`` has them: a privileged container, mostly.
+def all_there_are(api: docker.APIClient) -> dict[str, Any]:
+    """All rights that this machine can give to a container of the host engine ``api``."""
+    return all_but(missing_capabilities(), api.api_version)
 
-    Docker gives a privileged container every capability, and fails where one can't be given.
+
+def all_but(missing: list[str], api_version: str) -> dict[str, Any]:
+    """All rights but those, as ``HostConfig`` has them: a privileged container, mostly.
+
+    Docker gives a privileged container every capability that it knows of, and fails where one
+    can't be given. An Engine before 23.0 (API 1.42) does not know, nor give, the newest three.
 
     :param missing: the capabilities that this machine lacks itself.
     """
+    if tuple(map(int, api_version.split("."))) < KNOWS_ALL:
+        missing = [name for name in missing if name not in NEWEST]
     if not missing:
         return {"Privileged": True}
     return {

@@ -50,8 +50,14 @@ def test_a_machine_without_a_capability_is_noticed() -> None:
     assert missing_capabilities(f"CapBnd:\t{without:016x}\n") == ["SYS_RESOURCE"]
     assert missing_capabilities(f"CapBnd:\t{everything:016x}\n") == []
     assert missing_capabilities("") == []
-    assert all_but([]) == {"Privileged": True}
-    assert all_but(["SYS_RESOURCE"])["CapDrop"] == ["SYS_RESOURCE"]
+    assert all_but([], "1.45") == {"Privileged": True}
+    assert all_but(["SYS_RESOURCE", "BPF"], "1.45")["CapDrop"] == ["SYS_RESOURCE", "BPF"]
+
+
+def test_an_old_host_engine_is_not_told_of_capabilities_that_it_does_not_know() -> None:
+    """Docker 20.10 refuses to drop a capability that is newer than itself, and gives none such."""
+    assert all_but(["SYS_RESOURCE", "BPF"], "1.41")["CapDrop"] == ["SYS_RESOURCE"]
+    assert all_but(["BPF"], "1.41") == {"Privileged": True}
 
 
 def test_the_kernel_agrees_on_the_number_of_capabilities() -> None:
