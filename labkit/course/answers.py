@@ -21,10 +21,16 @@ def plain(value: Any) -> Any:
 
     :raises CourseError: there is no honest way to write it as JSON; says what to return instead.
     """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise CourseError("The answer holds itself, without end.") from None
+
+
+def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return str.__str__(value) if isinstance(value, str) else value
-    converters = (_number, _time, _table, _collection, _text)
-    for convert in converters:
+    for convert in (_number, _time, _table, _collection, _text):
         if (converted := convert(value)) is not _NO:
             return converted
     kind = type(value).__name__
@@ -36,10 +42,13 @@ def plain(value: Any) -> Any:
 
 
 _NO = object()
+LONGEST_NUMBER = 4096  # bits
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, int | np.integer):
+        if int(value).bit_length() > LONGEST_NUMBER:
+            raise CourseError("The answer holds a number of more than a thousand digits.")
         return int(value)
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
@@ -56,16 +65,16 @@ def _time(value: Any) -> Any:
 
 def _table(value: Any) -> Any:
     if isinstance(value, pd.DataFrame):
-        return [plain(record) for record in value.to_dict("records")]
-    return plain(value.tolist()) if isinstance(value, pd.Series | pd.Index | np.ndarray) else _NO
+        return [_plain(record) for record in value.to_dict("records")]
+    return _plain(value.tolist()) if isinstance(value, pd.Series | pd.Index | np.ndarray) else _NO
 
 
 def _collection(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, set | frozenset):
-        return sorted((plain(one) for one in value), key=json.dumps)
-    return [plain(one) for one in value] if isinstance(value, list | tuple) else _NO
+        return sorted((_plain(one) for one in value), key=json.dumps)
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else _NO
 
 
 def _text(value: Any) -> Any:
@@ -73,4 +82,4 @@ def _text(value: Any) -> Any:
         return value.decode(errors="replace")
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else _NO
+    return _plain(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else _NO

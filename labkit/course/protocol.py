@@ -52,8 +52,14 @@ class Connection:
         self._lines = end.makefile("rb")
 
     def send(self, kind: str, content: Any, **more: Any) -> None:
-        """Send one message."""
-        line = json.dumps({kind: content, **more}).encode() + b"\n"
+        """Send one message.
+
+        :raises CourseError: it is no JSON, or too long, or nobody is there to take it.
+        """
+        try:
+            line = json.dumps({kind: content, **more}).encode() + b"\n"
+        except (TypeError, ValueError, RecursionError) as bad:
+            raise CourseError(f"That can't be sent as JSON: {bad}") from bad
         if len(line) > LONGEST:
             raise CourseError(f"An answer of {len(line):,} bytes is too long to judge.")
         try:

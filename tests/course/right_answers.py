@@ -316,7 +316,16 @@ RIGHT: dict[str, dict[str, Callable[[Lab], Learners]]] = {
         "SDK": lambda lab: lambda: [one.name for one in lab.docker.containers.list()],
         "choosing oneself": running_by_choosing_oneself,
     },
-    "list-filtered": {"raw": filtered_by_raw, "choosing oneself": filtered_by_choosing_oneself},
+    "list-filtered": {
+        "raw": filtered_by_raw,
+        "choosing oneself": filtered_by_choosing_oneself,
+        "SDK, a status filter implying all": lambda lab: (
+            lambda status, label: [
+                one.name
+                for one in lab.docker.containers.list(filters={"status": status, "label": label})
+            ]
+        ),
+    },
     "readable-table": {"raw": table_of_dicts, "SDK": table_by_sdk},
     "run-to-end": {"raw": run_by_raw, "SDK": run_by_sdk},
     "stop-and-tell": {"raw": stop_by_raw, "SDK": stop_by_sdk},

@@ -230,7 +230,7 @@ WRONG: dict[str, dict[str, Callable[[Lab], Learners]]] = {
         "no except": lambda lab: lambda path: lab.raw.get(path).status_code,
         "only 404 is caught": only_404_is_caught,
         "refused means 404": refused_means_404,
-        "the response": lambda lab: lambda path: lab.raw.get(path),
+        "the response": lambda lab: lab.raw.get,
         "always 200": lambda _: lambda _: 200,
     },
     "common-version": {
@@ -259,12 +259,16 @@ WRONG: dict[str, dict[str, Callable[[Lab], Learners]]] = {
         "asked once": listed_once_and_for_all,
         "only the latest": lambda lab: lambda: names(rows(lab))[:1],
         "one string": lambda lab: lambda: ", ".join(names(rows(lab))),
-        "objects": lambda lab: lambda: lab.docker.containers.list(),
-        "printed": lambda lab: lambda: print(*names(rows(lab))),
+        "objects": lambda lab: lab.docker.containers.list,
+        "printed": lambda lab: lambda: print(*names(rows(lab))),  # noqa: T201  # that is the mistake
     },
     "list-filtered": {
-        "without all": lambda lab: (
-            lambda status, label: names(rows(lab, status=[status], label=[label]))
+        "running ones only": lambda lab: (
+            lambda status, label: [
+                name
+                for name in names(rows(lab, label=[label]))
+                if attrs(lab, name)["State"]["Status"] == status
+            ]
         ),
         "the status alone": lambda lab: (
             lambda status, _: names(rows(lab, all=True, status=[status]))

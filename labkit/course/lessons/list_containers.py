@@ -105,7 +105,8 @@ def list_running(tutor: Tutor) -> None:
     points=3,
     hints=(
         "Filters are a dict from a filter's name to a list of values: {'status': ['exited'], ...}.",
-        "Both filters go into the same dict. Stopped containers are listed only with all=True.",
+        "Both filters go into the same dict. With a status filter the engine looks at stopped "
+        "containers too; all=True says it plainly, and a label filter alone needs it.",
         "client.containers.list(all=True, filters={'status': status, 'label': label})",
     ),
 )
@@ -114,10 +115,10 @@ def list_filtered(tutor: Tutor) -> None:
     key, value = "team", secrets.token_hex(3)
     label = f"{key}={value}"
     tutor.stock.run(labels={key: value})
-    tutor.stock.create(labels={key: value})
-    for labels in ({key: value}, {key: value}, {key: f"{value}-old"}, {}):
+    for labels in ({key: value}, {key: f"{value}-old"}):
         tutor.stock.ended(labels=labels)
-    tutor.stock.run(labels={key: f"{value}-old"})
+    for labels in ({key: value}, {key: value}, {}):
+        tutor.stock.create(labels=labels)
     for status in ("exited", "running", "created"):
         filters = {"status": [status], "label": [label]}
         wanted = {_name(row) for row in _listed(tutor, all=True, filters=filters)}
@@ -126,7 +127,7 @@ def list_filtered(tutor: Tutor) -> None:
             tutor.ask(status, label),
             wanted,
             missing=f"They have the label {label} and are {status}. "
-            "Did you list stopped containers too?",
+            "Does your function look at stopped containers too?",
             extra=f"Are they {status}, and do they have the label {label} with just that value?",
         )
 

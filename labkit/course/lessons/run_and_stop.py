@@ -98,7 +98,8 @@ def run_to_end(tutor: Tutor) -> None:
 def stop_and_tell(tutor: Tutor) -> None:
     """The function stops a container and says what it found."""
     question = "Which statuses can this call answer with, and which words stand for them?"
-    runs, ended = tutor.stock.run().name, tutor.stock.ended().name
+    runs = tutor.stock.run(stop_signal="SIGKILL").name  # stops at once, whatever time it is given
+    ended = tutor.stock.ended().name
     nobody = tutor.stock.name()
     cases = {runs: "stopped", ended: "was not running", nobody: "no such container"}
     for name, wanted in sorted(cases.items()):
@@ -144,7 +145,7 @@ def clean_up(tutor: Tutor) -> None:
         tutor.stock.run(labels=mine),
     ]
     doomed[-1].pause()
-    spared = [tutor.stock.run(labels={key: "other"}), tutor.stock.ended()]
+    spared = [tutor.stock.create(labels={key: "other"}), tutor.stock.create()]
     with _volume_of(tutor, doomed[0]) as anonymous:
         tutor.ask(label)
         left = _ids(tutor)
