@@ -10,6 +10,8 @@ from pathlib import Path
 from labkit.course import workspace
 
 FIRST = "00-start-here.ipynb"
+# Leaves nbgrader's own buttons out of the lessons; they also cost seconds at the start.
+CONFIG = Path(__file__).with_name("jupyter_config")
 SAYINGS = {
     "new": "{notebook}: laid out",
     "updated": "{notebook}: brought up to date (you had not touched it)",
@@ -42,7 +44,9 @@ def open_lab(
     ]
     # The venv's own programs, `labkit` among them, are at hand in JupyterLab's terminals.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    os.execvpe(command[0], command, {**os.environ, "PATH": path})  # noqa: S606  # we become it
+    config = f"{CONFIG}{os.pathsep}{os.environ.get('JUPYTER_CONFIG_PATH', '')}".rstrip(os.pathsep)
+    environment = {**os.environ, "PATH": path, "JUPYTER_CONFIG_PATH": config}
+    os.execvpe(command[0], command, environment)  # noqa: S606  # we become it
 
 
 def _student_version(notebook: Path) -> bytes:

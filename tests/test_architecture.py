@@ -72,7 +72,7 @@ def test_every_module_has_a_layer() -> None:
     names = {
         path.stem if path.is_file() else path.name
         for path in PACKAGE.iterdir()
-        if (path.suffix == ".py" or path.is_dir()) and path.name != "__pycache__"
+        if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert names == {name for layer in LAYERS for name in layer}
 

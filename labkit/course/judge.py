@@ -91,6 +91,12 @@ def _asking(connection: Connection, name: str, *, callable_: bool) -> Callable[[
                 f"Your function raised {message['raised']}",
                 "Call it yourself in a cell of its own: at which line does it happen, and why?",
             )
+        if "unreadable" in message:
+            raise NotYet(
+                str(message["unreadable"]),
+                "What would a reader of your program's output see? Return names, ids, numbers, "
+                "lists, dicts or a DataFrame.",
+            )
         if "answer" not in message:
             raise NotYet("Your function gave no answer.", "Was the kernel interrupted?")
         return message["answer"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from labkit.course.answers import plain
 from labkit.course.protocol import Connection, Verdict, verdict_of
+from labkit.errors import CourseError
 
 
 def answer(connection: Connection, exercise: str, function: Callable[..., Any] | None) -> Verdict:
@@ -17,9 +18,18 @@ def answer(connection: Connection, exercise: str, function: Callable[..., Any] |
     connection.send("check", exercise, callable=callable(function))
     while "call" in (message := connection.receive()):
         try:
-            reply = plain(function(*message["call"])) if function else None
+            returned = function(*message["call"]) if function else None
         except Exception as raised:  # noqa: BLE001  # whatever the learner's code raises is an answer too
             connection.send("raised", f"{type(raised).__name__}: {raised}".removesuffix(": "))
         else:
-            connection.send("answer", reply)
+            _reply(connection, returned)
     return verdict_of(message)
+
+
+def _reply(connection: Connection, returned: Any) -> None:
+    try:
+        reply = plain(returned)
+    except CourseError as unreadable:
+        connection.send("unreadable", unreadable.message)
+    else:
+        connection.send("answer", reply)

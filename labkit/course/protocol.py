@@ -5,7 +5,8 @@
     kernel                                     judge
     {"check": "list-running", …}          →
                                           ←    {"call": ["brave-otter-41"]}
-    {"answer": […]} or {"raised": "…"}    →
+    {"answer": […]}, or {"raised": "…"},  →
+    or {"unreadable": "…"}
                                           ←    {"verdict": {…}}
 
 A judge may call as often as it likes, or not at all. Nothing but JSON crosses: no pickles, no code.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -69,16 +68,13 @@ class Outside:
 @pytest.fixture(scope="module")
 def seated(engine: Engine) -> Iterator[Outside]:
     """One judge outside, for all tests of this module: it has to survive them all."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # a socket's path has to be short
-    command = [sys.executable, "-c", OUTSIDE, NOTEBOOK, str(engine.socket), str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield Outside(folder, process)
-        still_there = process.poll() is None
-        process.terminate()
-    shutil.rmtree(folder)
-    assert still_there
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path has to be short
+        command = [sys.executable, "-c", OUTSIDE, NOTEBOOK, str(engine.socket), folder]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield Outside(Path(folder), process)
+            process.terminate()
 
 
 @pytest.fixture
