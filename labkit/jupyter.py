@@ -10,7 +10,7 @@ from pathlib import Path
 from labkit.course import workspace
 
 FIRST = "00-start-here.ipynb"
-# Leaves nbgrader's own buttons out of the lessons; they also cost seconds at the start.
+# Leaves out what is no part of a lesson and costs seconds at the start: nbgrader's buttons, news.
 CONFIG = Path(__file__).with_name("jupyter_config")
 SAYINGS = {
     "new": "{notebook}: laid out",
@@ -37,7 +37,6 @@ def open_lab(
         f"--ServerApp.root_dir={folder.resolve()}",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
         "--ServerApp.ip=127.0.0.1",
-        "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *_for_this_machine(),
         *options,

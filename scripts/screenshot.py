@@ -65,10 +65,6 @@ def run(page: Page) -> None:
     worker = panel.locator(".lk-row", has_text="worker")
     worker.get_by_role("button", name="Stop").click()
     expect(worker.locator('[data-state="exited"]')).to_be_visible()
-    news = page.locator(".jp-toast-button", has_text="No")
-    if news.is_visible():
-        news.click()
-        expect(news).to_have_count(0)
     top.evaluate("cell => cell.scrollIntoView({block: 'start'})")
     expect(panel.locator(".lk-outcome")).to_be_in_viewport(ratio=1)
 

@@ -36,7 +36,7 @@ class CheckFailed(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the tutor's words, not our stack."""
-        hint = f"A hint: lab.hint({self.verdict.exercise!r})"
+        hint = f"  A hint: lab.hint({self.verdict.exercise!r})"
         seen = f"  Seen: {self.verdict.saw}"
         return [str(self.verdict), seen, f"  {self.verdict.question}", hint]
 

@@ -66,7 +66,7 @@ def lay_out(course: Path, workspace: Path, *, release: Release) -> list[Laid]:
 
 def _lay(source: Path, workspace: Path, known: dict[str, str], release: Release) -> Laid:
     mine, name = workspace / source.name, source.stem
-    original = _digest(source.read_bytes())
+    original = hashlib.sha256(source.read_bytes()).hexdigest()
     if known.get("source") == original and mine.exists():
         return Laid(name, "kept", mine)
     released = release(source)
@@ -96,4 +96,12 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    """A mark of what a notebook holds, whatever JupyterLab notes about the kernel when it saves."""
+    try:
+        cells = [
+            (cell["cell_type"], "".join(cell["source"]), cell.get("outputs"))
+            for cell in json.loads(content)["cells"]
+        ]
+    except (ValueError, KeyError, TypeError):
+        return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()

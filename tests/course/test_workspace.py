@@ -64,6 +64,30 @@ def test_an_untouched_notebook_follows_the_course(course: Path, tmp_path: Path) 
     assert not list(where.glob("*.new-*"))
 
 
+def test_a_notebook_that_was_only_opened_counts_as_untouched(tmp_path: Path) -> None:
+    """What JupyterLab notes about the kernel when it saves is no work of the learner's."""
+    course, where = tmp_path / "course", tmp_path / "workspace"
+    course.mkdir()
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", id="one")])
+    nbformat.write(notebook, course / "00-a.ipynb")
+
+    def lay_out() -> list[str]:
+        laid = workspace.lay_out(course, where, release=Path.read_bytes)
+        return [one.what for one in laid]
+
+    assert lay_out() == ["new"]
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3 (ipykernel)", "name": "python3"}
+    nbformat.write(notebook, where / "00-a.ipynb")
+    notebook.cells[0].source = "2"
+    nbformat.write(notebook, course / "00-a.ipynb")
+    assert lay_out() == ["updated"]
+    notebook.cells[0].source = "mine"
+    nbformat.write(notebook, where / "00-a.ipynb")
+    notebook.cells[0].source = "3"
+    nbformat.write(notebook, course / "00-a.ipynb")
+    assert lay_out() == ["beside"]
+
+
 def test_a_deleted_notebook_is_laid_out_anew(course: Path, tmp_path: Path) -> None:
     """Whoever wants to begin again deletes the file."""
     where = tmp_path / "workspace"
