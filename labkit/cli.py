@@ -47,6 +47,10 @@ def app() -> None:
         if error.hint:
             errors.print(f"What to do: {escape(error.hint)}")
         sys.exit(1)
+    except OSError as error:
+        errors.print(f"[red]{escape(str(error))}[/]")
+        errors.print("What to do: labkit doctor checks disk and rights.")
+        sys.exit(1)
 
 
 def progress(message: str) -> None:

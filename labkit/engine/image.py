@@ -87,10 +87,10 @@ def _find(host: docker.DockerClient, name: str) -> str:
 
 
 def _build(host: docker.DockerClient, version: Version, *, say: Say) -> str:
-    if not _find(host, _base(version)):
-        _make_base(host, version, say=say)
-    say(f"Building the engine image for Docker {version.number} (once, a few seconds).")
     try:
+        if not _find(host, _base(version)):
+            _make_base(host, version, say=say)
+        say(f"Building the engine image for Docker {version.number} (once, a few seconds).")
         unseeded, _ = host.images.build(
             path=str(FOLDER),
             buildargs={"SUITE": version.suite},

@@ -20,6 +20,7 @@ from labkit.endpoint import Endpoint
 from labkit.engine import firewall, places
 from labkit.errors import HostError, LabError
 
+DISK = "labkit doctor checks disk, memory and rights; LABKIT_HOME names a roomier disk."
 PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2"}
 
 
@@ -63,6 +64,11 @@ def start() -> Endpoint:
             except LabError:
                 _stop()
                 raise
+            except OSError as failed:
+                _stop()
+                raise HostError(
+                    f"The private Docker Engine could not be started: {failed}", hint=DISK
+                ) from failed
     return Endpoint(unix=socket())
 
 
@@ -131,7 +137,7 @@ def _launch() -> None:
     except LabError as late:
         raise HostError(
             f"dockerd did not come up. Its last words:\n{_tail(log)}",
-            hint="Read them for the cause; `labkit doctor` checks the usual ones.",
+            hint=f"Read them for the cause. {DISK}",
         ) from late
 
 

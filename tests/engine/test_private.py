@@ -99,6 +99,18 @@ def test_a_dockerd_that_cannot_start_says_why_and_leaves_nothing(home: Path) -> 
     assert seen["after"] == seen["before"]
 
 
+@pytest.mark.engine
+def test_on_a_full_disk_it_says_so_and_leaves_nothing(home: Path) -> None:
+    """The error names the disk as what to look at; bridge and rules are gone again."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(home)], check=True)
+    try:
+        seen = _in_a_network_of_its_own(home)
+    finally:
+        subprocess.run(["umount", str(home)], check=True)
+    assert "no space left on device" in seen["error"].lower()
+    assert seen["after"] == seen["before"]
+
+
 def test_what_stood_before_stays_in_the_firewall() -> None:
     """Only what bears a mark of dockerd and did not stand there before is taken out."""
     before = (
