@@ -22,6 +22,7 @@ fi
 # Where no registry gives Debian's image, the engine image is made from Debian's packages.
 if [ -e /etc/debian_version ]; then has mmdebstrap || want mmdebstrap; fi
 if [ "$1" = test ]; then
+    PATH="$sbin" ldconfig -p 2>/dev/null | grep -q libatomic || [ "$(uname -s)" != Linux ] || want libatomic1
     has chromium || has google-chrome || { want chromium; want fonts-dejavu-core; }
 fi
 

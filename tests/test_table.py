@@ -8,15 +8,14 @@ import pandas as pd
 
 from labkit.table import Table
 
-NOW = datetime.now(UTC)
-
 
 def _table() -> Table:
+    now = datetime.now(UTC)
     return Table(
         {
             "name": ["tea", "coffee"],
             "size": [4_200_000, 900],
-            "created": [NOW - timedelta(minutes=3, seconds=5), NOW - timedelta(hours=2, minutes=1)],
+            "created": [now - timedelta(minutes=3, seconds=5), now - timedelta(hours=2, minutes=1)],
         }
     )
 

@@ -31,10 +31,6 @@ def _host_objects() -> dict[str, set[str]]:
         }
 
 
-def _folders() -> set[str]:
-    return {path.name for path in places.run().iterdir() if path.is_dir()}
-
-
 def test_an_engine_answers_and_carries_the_course_images(engine: Engine) -> None:
     """A fresh engine answers its API and has busybox and hello-world, made by the kit."""
     assert engine.raw.get("/_ping").text == "OK"
@@ -161,25 +157,14 @@ def test_a_name_that_can_be_none_is_refused(name: str) -> None:
 
 def test_a_failed_start_leaves_nothing_and_says_why() -> None:
     """The last words of dockerd are in the error, and nothing of the engine remains."""
-    before, folders = _host_objects(), _folders()
     with pytest.raises(EngineError, match="no-such-flag") as failed:
-        Engine.start(args=["--no-such-flag"])
+        Engine.start(name="fails", args=["--no-such-flag"])
     assert "labkit doctor" in failed.value.hint
-    assert _folders() == folders
-    after = _host_objects()
-    assert after["volumes"] <= before["volumes"] | _others(after, before)
-
-
-def _others(after: dict[str, set[str]], before: dict[str, set[str]]) -> set[str]:
-    """Volumes of engines that other test processes have started meanwhile."""
+    assert not fleet.folder("fails").exists()
+    mine = {"label": [f"labkit.scope={places.scope()}", "labkit.name=fails"]}
     with host.find().client() as client:
-        in_use = {
-            mount["Name"]
-            for found in fleet.engines(client)
-            for mount in client.api.inspect_container(found.container_id)["Mounts"]
-            if mount["Type"] == "volume"
-        }
-    return (after["volumes"] - before["volumes"]) & in_use
+        assert client.api.containers(all=True, filters=mine) == []
+        assert not client.api.volumes(filters=mine)["Volumes"]
 
 
 def test_what_a_killed_process_left_is_reaped() -> None:
