@@ -89,7 +89,7 @@ def test_missing_cells_are_dashes() -> None:
         {
             "text": pd.Series(["a", None], dtype="str"),
             "size": pd.Series([1, None], dtype="Int64"),
-            "created": pd.Series([NOW, pd.NaT]),
+            "created": pd.Series([datetime.now(UTC), pd.NaT]),
             "any": [["a", "list"], None],
         }
     )
