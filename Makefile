@@ -17,7 +17,7 @@ lab: .venv/ready  ## Open the lessons in JupyterLab (LAB_ARGS="--port 9999" pass
 
 test: .venv/ready lint  ## Run everything: unit, engine, notebook and browser tests (minutes)
 	@sh scripts/system.sh test
-	@$(RUN)/labkit prepare 20.10 26.1 28.5
+	@$(RUN)/labkit prepare
 	@$(RUN)/pytest $(PARALLEL) $(NBVAL) -m "not slow" tests notebooks $(TEST_ARGS)
 
 test-all: .venv/ready lint  ## The same and what takes longer: the notebooks on every engine version

@@ -58,6 +58,7 @@ def start() -> Endpoint:
         raise HostError("No Docker Engine runs here and none can be started.", hint=why)
     with places.lock("host"):
         if not running():
+            _end_process()  # one that was killed has left its pid, one that hangs is no use
             try:
                 firewall.note_down(_before_file())
                 _launch()
@@ -147,22 +148,39 @@ def _tail(log: Path, lines: int = 8) -> str:
 
 def _stop() -> None:
     _end_process()
+    _unmount()
     firewall.take_back(_before_file())
     shutil.rmtree(places.run() / "host", ignore_errors=True)
     socket().unlink(missing_ok=True)
 
 
+def _unmount() -> None:
+    """Unmount what a dockerd that was killed has left mounted in its own folders."""
+    ours = (f"{_data()}/", f"{places.run() / 'host'}/")
+    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+        if (point := line.split()[4]).startswith(ours):
+            subprocess.run(["umount", "-l", point], check=False, capture_output=True)
+
+
 def _end_process() -> None:
     try:
         process = psutil.Process(int(_pid_file().read_text()))
-        if process.name() != "dockerd":
-            return
-        process.send_signal(signal.SIGTERM)
-        wait.until(lambda: _ended(process.pid), what="dockerd's end", timeout=20)
+        if process.name() == "dockerd":
+            process.send_signal(signal.SIGTERM)
+            wait.until(lambda: _ended(process.pid), what="dockerd's end", timeout=20)
     except (OSError, ValueError, psutil.NoSuchProcess):
-        return
+        pass
     except LabError:
         process.kill()
+    _pid_file().unlink(missing_ok=True)
+    _forget_containerd()
+
+
+def _forget_containerd() -> None:
+    """Remove the pid of a containerd that has ended: dockerd would wait for it in vain."""
+    file = places.run() / "host/containerd/containerd.pid"
+    if file.exists() and _ended(int(file.read_text() or 0)):
+        file.unlink()
 
 
 def _ended(pid: int) -> bool:

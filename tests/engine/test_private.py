@@ -18,8 +18,9 @@ from labkit.engine import firewall
 
 # Run in a network namespace of its own, where no other Docker Engine has rules in the firewall.
 PROGRAM = """
-import json, re, subprocess, sys
-from labkit.engine import firewall, private
+import json, os, re, signal, subprocess, sys
+from labkit import wait
+from labkit.engine import firewall, places, private
 from labkit.errors import HostError
 
 def machine():
@@ -40,7 +41,10 @@ subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 before = machine()
 try:
     endpoint, error = private.start(), ""
-    again = private.start() == endpoint
+    if "--kill" in sys.argv:
+        os.kill(int((places.run() / "host.pid").read_text()), signal.SIGKILL)
+        wait.until(lambda: not private.running(), what="the end of dockerd")
+    again = private.start() == endpoint and private.running()
 except HostError as failed:
     endpoint, error, again = None, failed.message, None
 during = machine()
@@ -60,10 +64,10 @@ def home() -> Iterator[Path]:
         yield Path(path)
 
 
-def _in_a_network_of_its_own(home: Path) -> dict[str, Any]:
+def _in_a_network_of_its_own(home: Path, *options: str) -> dict[str, Any]:
     environment = {**os.environ, "LABKIT_HOME": str(home)}
     done = subprocess.run(
-        ["unshare", "--net", sys.executable, "-c", PROGRAM],
+        ["unshare", "--net", sys.executable, "-c", PROGRAM, *options],
         env=environment,
         capture_output=True,
         text=True,
@@ -75,9 +79,10 @@ def _in_a_network_of_its_own(home: Path) -> dict[str, Any]:
 
 
 @pytest.mark.engine
-def test_stopping_it_leaves_the_machine_as_it_was(home: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--kill",)], ids=["stopped", "killed-meanwhile"])
+def test_stopping_it_leaves_the_machine_as_it_was(home: Path, options: tuple[str, ...]) -> None:
     """After stop: the same firewall, interfaces, kernel settings; no process, mount or socket."""
-    seen = _in_a_network_of_its_own(home)
+    seen = _in_a_network_of_its_own(home, *options)
     assert seen["error"] == ""
     assert seen["again"]
     assert seen["during"] != seen["before"]
