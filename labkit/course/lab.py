@@ -51,6 +51,7 @@ class Lab:
         self._hints: dict[str, int] = {}
         self._panels: list[ContainersPanel] = []
         self._environment = kernel.point_at(engine.socket)
+        self._closed = False
 
     @property
     def socket(self) -> Path:
@@ -117,7 +118,10 @@ class Lab:
         self.engine.reset()
 
     def close(self) -> None:
-        """Give the engine back, and put the environment back as it was."""
+        """Give the engine back, and put the environment back as it was; a second time, nothing."""
+        if self._closed:
+            return
+        self._closed = True
         for panel in self._panels:
             panel.close()
         self._panels.clear()

@@ -46,6 +46,7 @@ def _run(*sources: str, allow_errors: bool = False) -> list[Any]:
 def test_docker_from_env_talks_to_the_notebooks_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chapter's own way of calling works unchanged, and the environment is put back after."""
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     before = dict(os.environ)
     with labkit.lab("01-list-containers") as lab:
         client = docker.from_env()
@@ -57,6 +58,9 @@ def test_docker_from_env_talks_to_the_notebooks_engine(monkeypatch: pytest.Monke
         assert subprocess.run(asked, capture_output=True, check=True).stdout == b"OK"
     assert dict(os.environ) == before
     assert not lab.socket.exists()
+    os.environ["DOCKER_HOST"] = "unix:///somewhere/else"
+    lab.close()
+    assert os.environ.pop("DOCKER_HOST") == "unix:///somewhere/else"
 
 
 def test_called_again_it_gives_a_fresh_engine() -> None:
