@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from labkit.endpoint import Endpoint
 from labkit.engine import host, places, private
 from labkit.engine.engine import Engine
 from labkit.errors import HostError, HostPermissionError
@@ -62,14 +62,12 @@ def test_a_dead_socket_is_an_error_that_names_it(
 
 
 def test_a_foreign_socket_is_told_from_docker(
-    monkeypatch: pytest.MonkeyPatch, folder: Path
+    monkeypatch: pytest.MonkeyPatch, stranger: Callable[[bytes], Endpoint]
 ) -> None:
     """Something that listens but is no Docker gives a clear error."""
-    path = folder / "foreign.sock"
-    with _answering(path, b"220 smtp.example ESMTP\r\n"):
-        monkeypatch.setenv("LABKIT_HOST", f"unix://{path}")
-        with pytest.raises(HostError, match="No Docker Engine answers"):
-            host.find()
+    monkeypatch.setenv("LABKIT_HOST", stranger(b"220 smtp.example ESMTP\r\n").url)
+    with pytest.raises(HostError, match="No Docker Engine answers"):
+        host.find()
 
 
 def test_no_permission_on_the_socket_says_how_to_get_it(
@@ -78,7 +76,9 @@ def test_no_permission_on_the_socket_says_how_to_get_it(
     """A user who may not use Docker is told which group to join."""
     folder.chmod(0o755)
     path = folder / "docker.sock"
-    with _answering(path, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
         path.chmod(0o600)
         monkeypatch.setenv("LABKIT_HOST", f"unix://{path}")
         with _nobody(), pytest.raises(HostPermissionError) as refused:
@@ -134,29 +134,3 @@ def _nobody() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
-
-
-@contextmanager
-def _answering(path: Path, answer: bytes) -> Iterator[None]:
-    """Listen on a unix socket and answer every connection with these bytes."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen()
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.sendall(answer)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
