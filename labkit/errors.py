@@ -16,6 +16,7 @@
     │   └── Conflict             409
     ├── StreamError              bytes that are not what the Engine streams
     ├── WaitTimeout              something did not come true in time
+    ├── BadForm                  a field of a form that can't be read
     └── CourseError              no such notebook, exercise or hint; a judge that can't be reached
 """
 
@@ -92,6 +93,14 @@ class StreamError(LabError):
 
 class WaitTimeout(LabError):
     """Something that was waited for did not come true in time."""
+
+
+class BadForm(LabError):
+    """A field of a form can't be read; ``field`` is its name."""
+
+    def __init__(self, message: str, *, field: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
 
 
 class CourseError(LabError):

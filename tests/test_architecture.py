@@ -19,6 +19,7 @@ LAYERS = (
     ("__init__",),
     ("course",),
     ("panels",),
+    ("live",),
     ("engine",),
     ("tables", "wire"),
     ("sdk",),

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 from labkit import wait
 from labkit.endpoint import Endpoint
 from labkit.errors import LabError
-from labkit.panels import actions
-from labkit.panels.actions import Outcome
-from labkit.panels.feed import Feed, Listener
-from labkit.panels.model import Change, ContainerList, ContainerRow, Effect
+from labkit.live import actions
+from labkit.live.actions import Outcome
+from labkit.live.container import ContainerRow
+from labkit.live.containers import ContainerList
+from labkit.live.feed import Feed
+from labkit.live.topic import Change
 from labkit.panels.view import ContainersView, Handlers
 
 __all__ = ["ContainersPanel"]
@@ -52,10 +55,7 @@ class ContainersPanel:
             Handlers(press=self._press, force=self._press_force, toggle=self._show), all=all
         )
         self._show()
-        self._feed = Feed(
-            endpoint,
-            Listener(self._snapshot, self._event, self._inspected, self._gone_away),
-        )
+        self._feed = Feed(endpoint, [self._list], changed=self._changed, away=self._gone_away)
         self._feed.wait(_FIRST_LOOK)
 
     def __enter__(self) -> Self:
@@ -161,7 +161,9 @@ class ContainersPanel:
             name = row.name if row else container
             self._refused = None
             self.view.say(f"{_DOING[action]} {name}…")
-        outcome: Outcome = _ACTIONS[action](self._endpoint, container, name=name, **options)
+        outcome: Outcome = _ACTIONS[action](
+            self._endpoint, container=container, name=name, **options
+        )
         with self._lock:
             self.outcome = outcome
             self._refused = (container, name) if outcome.forcible else None
@@ -187,36 +189,21 @@ class ContainersPanel:
                 every = self._list.rows()
                 self.view.show(self._list.rows(all=self.all), every, self._away)
 
-    def _snapshot(self, containers: list[JSON]) -> None:
+    def _changed(self, change: Change) -> None:
         with self._lock:
-            if not self._closed:
-                self._list.load(containers)
+            if change.kind == "load":
                 self._away = ""
-                self._show()
-
-    def _event(self, event: JSON) -> str:
-        with self._lock:
-            change = self._list.apply(event)
-            self._take(change)
-        return change.id if change.effect is Effect.REFRESH else ""
-
-    def _inspected(self, container: str, attrs: JSON | None) -> None:
-        with self._lock:
-            self._take(self._list.put(attrs) if attrs else self._list.drop(container))
+            self._show()
 
     def _gone_away(self, error: LabError) -> None:
         with self._lock:
             self._away = error.message
             self._show()
 
-    def _take(self, change: Change) -> None:
-        if change.effect in (Effect.CHANGED, Effect.REMOVED):
-            self._show()
-
 
 _ACTIONS: dict[str, Callable[..., Outcome]] = {
-    "start": actions.start,
-    "stop": actions.stop,
+    "start": partial(actions.change, verb="start"),
+    "stop": partial(actions.change, verb="stop"),
     "remove": actions.remove,
     "inspect": actions.inspect,
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets
 
-from labkit.panels.model import ContainerRow
+from labkit.live.container import ContainerRow
 
 __all__ = ["COLUMNS", "Press", "RowLook", "RowView", "cells"]
 
@@ -54,9 +54,9 @@ class RowView:
             return
         self._shown = (row, live)
         self._cells.value = cells(row)
-        possible = {"start": row.can_start, "stop": row.can_stop, "remove": row.can_remove}
+        possible = row.actions | {"inspect"}
         for action, button in self.buttons.items():
-            button.disabled = not (live and possible.get(action, True))
+            button.disabled = not (live and action in possible)
             button.tooltip = f"{action.capitalize()} {row.name}"
 
     def close(self) -> None:

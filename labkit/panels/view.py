@@ -15,9 +15,9 @@ from typing import Any
 
 import ipywidgets
 
-from labkit.panels.actions import Outcome
+from labkit.live.actions import Outcome
+from labkit.live.container import ContainerRow
 from labkit.panels.inspection import InspectView
-from labkit.panels.model import ContainerRow
 from labkit.panels.row import COLUMNS, Press, RowLook, RowView, cells
 
 __all__ = ["ContainersView", "Handlers"]

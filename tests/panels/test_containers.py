@@ -18,8 +18,8 @@ from labkit import wait
 from labkit.endpoint import Endpoint
 from labkit.engine.engine import Engine
 from labkit.errors import LabError
+from labkit.live.container import ContainerRow
 from labkit.panels.containers import ContainersPanel
-from labkit.panels.model import ContainerRow
 from labkit.panels.row import cells
 from labkit.raw import Client
 
@@ -107,8 +107,10 @@ def test_what_is_there(engine: Engine, name: str) -> None:
     """A new panel shows what there is, without waiting for an event."""
     container = create(engine.raw, name)
     with ContainersPanel(engine.endpoint) as panel:
-        expected = ContainerRow(container, name, "busybox", "created", "never started")
-        assert row(panel, name) == expected
+        found = row(panel, name)
+        assert found
+        assert (found.id, found.image, found.state) == (container, "busybox", "created")
+        assert found.status == "never started"
     engine.raw.delete(f"/containers/{name}")
 
 
