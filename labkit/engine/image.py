@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,10 @@ from labkit.errors import EngineError, VersionNotOffered
 FOLDER = Path(__file__).parent
 SHELF = "/usr/share/labkit"  # in the engine image: what the course's images are made of, and they
 MARK = {"labkit": "engine-image"}
-PACKAGES = "docker.io,docker-cli,iptables,iproute2,ca-certificates,procps,mount,kmod,busybox-static"
+RECIPE = "labkit.recipe"
+ENGINE = "docker.io docker-cli iptables iproute2 ca-certificates procps mount kmod busybox-static"
+HUB = "docker-registry haproxy"  # a hub runs the same image with another command
+PACKAGES = f"{ENGINE} {HUB}"
 Say = Callable[[str], None]
 
 
@@ -69,10 +73,10 @@ def ensure(host: docker.DockerClient, version: Version, *, say: Say = print) -> 
     :param say: is told what takes long, and why.
     :raises EngineError: when it can't be pulled or built.
     """
-    if found := _find(host, version.image):
+    if found := current(host, version):
         return found
     with places.lock("image"):
-        if found := _find(host, version.image):
+        if found := current(host, version):
             return found
         if version.official:
             return _pull_official(host, version, say=say)
@@ -86,6 +90,22 @@ def _find(host: docker.DockerClient, name: str) -> str:
         return ""
 
 
+def current(host: docker.DockerClient, version: Version) -> str:
+    """The id of the engine image, if it was made as it would be made today."""
+    if version.official:
+        return _find(host, version.image)
+    label = f"{RECIPE}={_recipe()}"
+    found = host.api.images(name=version.image, filters={"label": label})
+    return str(found[0]["Id"]) if found else ""
+
+
+def _recipe() -> str:
+    """A mark of all that an engine image is made of, but for Debian's packages themselves."""
+    parts = [FOLDER / "Dockerfile", FOLDER / "start-engine", Path(images.__file__)]
+    content = PACKAGES.encode() + b"".join(part.read_bytes() for part in parts)
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
 def _build(host: docker.DockerClient, version: Version, *, say: Say) -> str:
     try:
         if not _find(host, _base(version)):
@@ -93,18 +113,20 @@ def _build(host: docker.DockerClient, version: Version, *, say: Say) -> str:
         say(f"Building the engine image for Docker {version.number} (once, a few seconds).")
         unseeded, _ = host.images.build(
             path=str(FOLDER),
-            buildargs={"SUITE": version.suite},
-            labels=MARK,
+            buildargs={"BASE": _base(version), "PACKAGES": _packages(version)},
+            labels={**MARK, RECIPE: _recipe()},
             rm=True,
             forcerm=True,
             pull=False,
         )
-        return _seed(host, str(unseeded.id), version)
+        made = _seed(host, str(unseeded.id), version)
     except (APIError, BuildError) as failed:
         raise EngineError(
             f"The engine image for Docker {version.number} could not be built: {failed}",
             hint="labkit doctor checks disk, network and Docker; then run this again.",
         ) from failed
+    host.images.prune({"dangling": True, "label": "labkit=engine-image"})  # what it replaces
+    return made
 
 
 def _seed(host: docker.DockerClient, unseeded: str, version: Version) -> str:
@@ -165,7 +187,13 @@ def _pull_official(host: docker.DockerClient, version: Version, *, say: Say) -> 
 
 
 def _base(version: Version) -> str:
-    return f"labkit/base:{version.suite}"
+    digest = hashlib.sha256(_packages(version).encode()).hexdigest()[:8]
+    return f"labkit/base:{version.suite}-{digest}"
+
+
+def _packages(version: Version) -> str:
+    # bookworm's docker.io brings its client along; later suites have it in a package of its own.
+    return PACKAGES.replace("docker-cli ", "") if version.suite == "bookworm" else PACKAGES
 
 
 def _make_base(host: docker.DockerClient, version: Version, *, say: Say) -> None:
@@ -188,15 +216,13 @@ def _bootstrap(host: docker.DockerClient, version: Version, *, because: Exceptio
             "and mmdebstrap, which could make it, is not installed.",
             hint="Get online, or on Debian and Ubuntu: sudo apt-get install mmdebstrap",
         ) from because
-    # bookworm's docker.io brings its client along; later suites have it in a package of its own.
-    packages = PACKAGES.replace("docker-cli,", "") if version.suite == "bookworm" else PACKAGES
     with tempfile.TemporaryDirectory(prefix="labkit-", dir=_scratch()) as folder:
         tar = Path(folder) / "base.tar"
         done = subprocess.run(
             [
                 mmdebstrap,
                 "--variant=essential",
-                f"--include={packages}",
+                f"--include={_packages(version).replace(' ', ',')}",
                 '--aptopt=Acquire::Check-Valid-Until "false"',
                 "--dpkgopt=path-exclude=/usr/share/doc/*",
                 "--dpkgopt=path-exclude=/usr/share/man/*",

@@ -36,6 +36,17 @@ def test_without_registry_the_official_image_is_refused_with_the_others_named() 
     assert "20.10, 26.1, 28.5" in e.value.hint
 
 
+@pytest.mark.engine
+def test_an_image_of_another_recipe_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When what an engine image is made of has changed, the one that is there does not count."""
+    version = image.offered(image.DEFAULT)
+    with host.find().client() as client:
+        made = image.ensure(client, version, say=lambda _: None)
+        assert image.current(client, version) == made
+        monkeypatch.setattr(image, "PACKAGES", f"{image.PACKAGES} another-one")
+        assert image.current(client, version) == ""
+
+
 def test_the_course_images_are_the_same_bytes_every_time() -> None:
     """Archives of the same busybox are identical, whatever the order of its commands."""
     one = images.archive(b"program", ["sh", "ls", "nslookup"])
