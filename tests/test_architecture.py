@@ -19,7 +19,7 @@ LAYERS = (
     ("__init__",),
     ("course",),
     ("panels",),
-    ("live",),
+    ("hub", "live"),
     ("engine",),
     ("tables", "wire"),
     ("sdk",),

@@ -30,6 +30,7 @@ class Spec:
     :param tcp: whether it also listens on a loopback port, with mutual TLS.
     :param bridged: whether the unix socket on this machine is a bridge to that port.
     :param keep: whether it outlives the process that started it.
+    :param hosts: addresses by name, for its /etc/hosts.
     """
 
     version: str
@@ -38,6 +39,7 @@ class Spec:
     tcp: bool = False
     bridged: bool = False
     keep: bool = False
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
 
 def owner() -> str:
@@ -76,6 +78,7 @@ def create(
         mounts=mounts,
         tmpfs={"/run": "exec"},
         cgroupns="private",
+        extra_hosts=dict(spec.hosts),
         port_bindings={TLS_PORT: ("127.0.0.1", port or None)} if spec.tcp else None,
     ) | rights.all_there_are(api)
     created = api.create_container(

@@ -17,7 +17,7 @@ from docker.errors import DockerException
 from labkit import raw, sdk
 from labkit.endpoint import Endpoint
 from labkit.engine import container, fleet, image
-from labkit.engine import host as hosts
+from labkit.engine import host as host_engine
 from labkit.engine.container import Spec
 from labkit.engine.launch import Launch, certificates_of, last_words, published_port
 from labkit.errors import EngineError, LabError
@@ -30,7 +30,7 @@ class Engine:
     """
 
     def __init__(
-        self, *, name: str, spec: Spec, host: hosts.Host, owner: str, container_id: str
+        self, *, name: str, spec: Spec, host: host_engine.Host, owner: str, container_id: str
     ) -> None:
         self.name = name
         self.spec = spec
@@ -49,6 +49,7 @@ class Engine:
         args: Sequence[str] = (),
         tcp: bool = False,
         keep: bool = False,
+        hosts: Mapping[str, str] | None = None,
         say: image.Say = print,
     ) -> Self:
         """Start a fresh engine and wait until its API answers.
@@ -59,6 +60,7 @@ class Engine:
         :param args: further arguments of dockerd.
         :param tcp: also listen on a loopback port with mutual TLS, see :attr:`tls`.
         :param keep: outlive this process, until ``labkit down``.
+        :param hosts: addresses by name that it shall know, a lab hub's for one.
         :param say: is told what takes long, and why.
         :raises HostError: there is no Docker to start it on.
         :raises VersionNotOffered: the kit has no such version.
@@ -66,9 +68,11 @@ class Engine:
         :raises EngineError: it did not come up; nothing is left behind.
         """
         offered = image.offered(version)
-        host = hosts.find()
+        host = host_engine.find()
         bridged = fleet.needs_bridge(host)
-        spec = Spec(version, dict(env or {}), tuple(args), tcp or bridged, bridged, keep)
+        spec = Spec(
+            version, dict(env or {}), tuple(args), tcp or bridged, bridged, keep, dict(hosts or {})
+        )
         name = fleet.valid_name(name or f"engine-{secrets.token_hex(3)}")
         with host.client() as client:
             fleet.sweep(client)
@@ -88,7 +92,7 @@ class Engine:
 
         :raises EngineError: there is none; names those that run.
         """
-        host = hosts.find()
+        host = host_engine.find()
         with host.client() as client:
             for found in fleet.engines(client):
                 if found.name == name:

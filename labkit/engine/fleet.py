@@ -16,6 +16,7 @@ import shutil
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import docker
 import psutil
@@ -29,6 +30,7 @@ from labkit.engine.container import LABEL, Spec
 from labkit.engine.host import Host
 from labkit.errors import EngineError, LabError
 
+COMPANIONS = ("hub", "mirror")  # the kinds of containers that engines are used with
 ASIDE = "labkit-old-"  # the name of an engine's container that a reset is about to remove
 
 
@@ -52,11 +54,15 @@ class Found:
         return not (self.spec.keep or container.owner_lives(self.owner))
 
 
+def mine(kind: str) -> dict[str, str]:
+    """The two labels of everything that the kit makes for this user."""
+    return {LABEL: kind, f"{LABEL}.scope": places.scope()}
+
+
 def labels(name: str, spec: Spec, owner: str) -> dict[str, str]:
     """The labels of an engine's container and volume."""
     return {
-        LABEL: "engine",
-        f"{LABEL}.scope": places.scope(),
+        **mine("engine"),
         f"{LABEL}.name": name,
         f"{LABEL}.owner": owner,
         f"{LABEL}.spec": json.dumps(dataclasses.asdict(spec)),
@@ -117,9 +123,8 @@ def _desktop(host: Host) -> bool:
 
 def engines(client: docker.DockerClient) -> list[Found]:
     """Every engine of this user, oldest first (``GET /containers/json`` with a label filter)."""
-    rows = client.api.containers(all=True, filters={"label": _ours("engine")})
     found = []
-    for row in rows:
+    for row in _containers(client, "engine"):
         described = row["Labels"]
         spec = Spec(**json.loads(described[f"{LABEL}.spec"]))
         found.append(
@@ -136,8 +141,13 @@ def engines(client: docker.DockerClient) -> list[Found]:
     return sorted(found, key=lambda one: one.created)
 
 
+def _containers(client: docker.DockerClient, kind: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = client.api.containers(all=True, filters={"label": _ours(kind)})
+    return rows
+
+
 def _ours(kind: str) -> list[str]:
-    return [f"{LABEL}={kind}", f"{LABEL}.scope={places.scope()}"]
+    return [f"{name}={value}" for name, value in mine(kind).items()]
 
 
 def sweep(client: docker.DockerClient) -> list[str]:
@@ -145,7 +155,7 @@ def sweep(client: docker.DockerClient) -> list[str]:
     orphans = [found for found in engines(client) if found.orphan]
     for found in orphans:
         end(client, found)
-    return [found.name for found in orphans]
+    return [found.name for found in orphans] + _end_companions(client, orphans_only=True)
 
 
 def down(client: docker.DockerClient) -> list[str]:
@@ -157,7 +167,21 @@ def down(client: docker.DockerClient) -> list[str]:
         with contextlib.suppress(APIError):
             client.api.remove_volume(volume["Name"], force=True)
     remove_folders()
-    return [found.name for found in every]
+    return [found.name for found in every] + _end_companions(client, orphans_only=False)
+
+
+def _end_companions(client: docker.DockerClient, *, orphans_only: bool) -> list[str]:
+    """Remove the hubs and mirrors that nobody needs any more, or all; their names."""
+    names = []
+    for row in (one for kind in COMPANIONS for one in _containers(client, kind)):
+        described = row["Labels"]
+        needed = described[f"{LABEL}.keep"] == "true" or container.owner_lives(
+            described[f"{LABEL}.owner"]
+        )
+        if not (orphans_only and needed):
+            remove(client, row["Id"])
+            names.append(str(described[f"{LABEL}.name"]))
+    return names
 
 
 def end(client: docker.DockerClient, found: Found) -> None:
