@@ -16,6 +16,8 @@
     │   └── Conflict             409
     ├── StreamError              bytes that are not what the Engine streams
     ├── WaitTimeout              something did not come true in time
+    ├── LimitUnreadable          a rate limit's header that is not written as it should be
+    ├── GaveUp                   refused again and again, for as long as patience lasts
     ├── BadForm                  a field of a form that can't be read
     └── CourseError              no such notebook, exercise or hint; a judge that can't be reached
 """
@@ -93,6 +95,14 @@ class StreamError(LabError):
 
 class WaitTimeout(LabError):
     """Something that was waited for did not come true in time."""
+
+
+class LimitUnreadable(LabError):
+    """A registry's header about its limit is not written as it should be."""
+
+
+class GaveUp(LabError):
+    """A request was refused again and again, for as long as patience lasts."""
 
 
 class BadForm(LabError):

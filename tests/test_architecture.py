@@ -24,7 +24,7 @@ LAYERS = (
     ("tables", "wire"),
     ("sdk",),
     ("raw",),
-    ("events", "streams", "table", "transport", "unreachable", "images"),
+    ("events", "streams", "table", "transport", "unreachable", "images", "ratelimit"),
     ("archives", "endpoint", "wait"),
     ("errors",),
 )
