@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from labkit.errors import StreamError
@@ -28,10 +28,15 @@ _SHOWN = 80
 
 @dataclass(frozen=True)
 class Frame:
-    """A piece of a container's output, and the stream that it was written to."""
+    """A piece of a container's output, and the stream that it was written to.
+
+    ``begins`` says whether the engine's own frame begins here: each is a line of the log, or a
+    part of a long one. It has no say in whether two pieces are equal.
+    """
 
     stream: StreamName
     data: bytes
+    begins: bool = field(default=True, compare=False, repr=False)
 
 
 class FrameDecoder:
@@ -49,6 +54,7 @@ class FrameDecoder:
         self._header = bytearray()
         self._stream: StreamName = "stdout"
         self._missing = 0
+        self._begins = False
         self._error: bytearray | None = None  # what the engine says, while that is coming
         self._broken: StreamError | None = None
 
@@ -91,7 +97,8 @@ class FrameDecoder:
         piece, rest = rest[: self._missing], rest[self._missing :]
         self._missing -= len(piece)
         if self._error is None:
-            found.append(Frame(self._stream, bytes(piece)))
+            found.append(Frame(self._stream, bytes(piece), self._begins))
+            self._begins = False
         else:
             self._take_error(piece)
         return rest
@@ -114,6 +121,7 @@ class FrameDecoder:
     def _begin_frame(self, number: int, size: int) -> None:
         self._header.clear()
         self._missing = size
+        self._begins = True
         if number != _ENGINE_ERROR:
             self._stream = _STREAMS[number]
         elif size:
