@@ -23,6 +23,7 @@ from labkit.course import kernel
 from labkit.engine import fleet, host, image, private
 from labkit.engine.engine import Engine
 from labkit.errors import EngineError, HostMissing, LabError
+from labkit.hub import command as hub_command
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -30,6 +31,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Real Docker Engines to learn on, started in a second and thrown away after use.",
 )
+cli.add_typer(hub_command.cli, name="hub")
 screen = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -234,6 +236,19 @@ def lab(
     """Open JupyterLab on the lessons; further options are JupyterLab's."""
     prepare([image.DEFAULT])
     jupyter.open_lab(course, workspace, context.args, say=progress)
+
+
+@cli.command("app")
+def manage(
+    name: Annotated[str | None, typer.Argument(help="The engine; lab or the only one.")] = None,
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in it.")] = True,
+) -> None:
+    """Manage an engine's containers in the browser, until Ctrl-C."""
+    from labkit.app import command  # noqa: PLC0415 - half a second, which only this command needs
+
+    command.run(name, port=port, browser=browser, say=lambda text: screen.print(escape(text)))
 
 
 def _print_table(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, overload
@@ -21,7 +21,7 @@ import requests
 from labkit.raw import Client
 from labkit.table import Table
 
-__all__ = ["Call", "Recordable", "WireLog", "record"]
+__all__ = ["Call", "Recordable", "WireLog", "listen", "record"]
 
 Recordable = Client | docker.DockerClient | requests.Session  # an APIClient is a Session
 
@@ -133,11 +133,7 @@ class WireLog(Sequence[Call]):
 
     def take(self, response: requests.Response, **options: Any) -> None:
         """Take down one answer: this is the response hook that requests calls."""
-        began = time.perf_counter()
-        received = None if options.get("stream") else len(response.content)
-        read = time.perf_counter() - began
-        ms = (response.elapsed.total_seconds() + read) * 1000
-        self._calls.append(_call(response, ms, received))
+        self._calls.append(_taken(response, **options))
 
 
 @contextmanager
@@ -147,14 +143,43 @@ def record(*clients: Recordable) -> Iterator[WireLog]:
     :param clients: any of ``labkit.raw.Client``, ``docker.DockerClient``, ``docker.APIClient``.
     """
     log = WireLog()
+    with _hooked(clients, log.take):
+        yield log
+
+
+@contextmanager
+def listen(*clients: Recordable, told: Callable[[Call], object]) -> Iterator[None]:
+    """Tell of each request that the clients send within the ``with`` block, and keep none.
+
+    :param clients: as for :func:`record`.
+    :param told: is given each call, on the thread that sent it.
+    """
+
+    def take(response: requests.Response, **options: Any) -> None:
+        told(_taken(response, **options))
+
+    with _hooked(clients, take):
+        yield
+
+
+@contextmanager
+def _hooked(clients: Sequence[Recordable], take: Callable[..., None]) -> Iterator[None]:
     sessions = {id(session): session for session in map(_session, clients)}.values()
     for session in sessions:
-        session.hooks["response"].append(log.take)
+        session.hooks["response"].append(take)
     try:
-        yield log
+        yield
     finally:
         for session in sessions:
-            session.hooks["response"].remove(log.take)
+            session.hooks["response"].remove(take)
+
+
+def _taken(response: requests.Response, **options: Any) -> Call:
+    """Read an answer to its end, unless it streams, and note how long that took."""
+    began = time.perf_counter()
+    received = None if options.get("stream") else len(response.content)
+    read = time.perf_counter() - began
+    return _call(response, (response.elapsed.total_seconds() + read) * 1000, received)
 
 
 def _session(client: Recordable) -> requests.Session:

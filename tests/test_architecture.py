@@ -18,7 +18,7 @@ LAYERS = (
     ("jupyter", "doctor"),
     ("__init__",),
     ("course",),
-    ("panels",),
+    ("app", "panels"),
     ("hub", "live"),
     ("engine",),
     ("tables", "wire"),

@@ -8,7 +8,8 @@ to the engine, looked at through a connection of the tutor's own.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -18,9 +19,11 @@ from labkit import sdk
 from labkit.course.stock import Stock
 from labkit.endpoint import Endpoint
 from labkit.errors import CourseError
+from labkit.hub.hub import Hub
 from labkit.raw import Client
 
 Ask = Callable[[list[Any]], Any]
+Driver = Callable[[Callable[..., Any], Endpoint], AbstractContextManager[Callable[..., Any]]]
 
 
 class NotYet(Exception):
@@ -35,11 +38,22 @@ class NotYet(Exception):
 class Tutor:
     """What an exercise works with: its own clients, its stock, and the learner to ask."""
 
-    def __init__(self, endpoint: Endpoint, ask: Ask) -> None:
+    def __init__(self, endpoint: Endpoint, ask: Ask, *, hub: Hub | None = None) -> None:
         self.raw = Client(endpoint, timeout=30)
         self.docker: docker.DockerClient = sdk.client(endpoint, timeout=30)
         self.stock = Stock(self.docker)
         self._ask = ask
+        self._hub = hub
+
+    @property
+    def hub(self) -> Hub:
+        """The lesson's hub, whose budgets a judge may change.
+
+        :raises CourseError: the judge has none.
+        """
+        if self._hub is None:
+            raise CourseError("This check needs a lab hub, and the judge was given none.")
+        return self._hub
 
     def ask(self, *arguments: Any) -> Any:
         """Have the learner's function called with these arguments; its answer as JSON gave it.
@@ -69,29 +83,53 @@ class Tutor:
         self.docker.close()
 
 
+def by_calling(
+    function: Callable[..., Any], _: Endpoint
+) -> AbstractContextManager[Callable[..., Any]]:
+    """The usual driver: what the judge asks with is what the function is called with."""
+    return contextlib.nullcontext(function)
+
+
 @dataclass(frozen=True)
 class Exercise:
-    """One task of a notebook: who judges it, its points, its hints from faint to plain."""
+    """One task of a notebook: who judges it, its points, its hints from faint to plain.
+
+    :param driver: makes of what the learner wrote, an app perhaps, the function that answers the
+        judge. It works in the kernel, as what it drives does; the judge has no use for it.
+    """
 
     name: str
     points: int
     hints: tuple[str, ...]
     judge: Callable[[Tutor], None]
+    driver: Driver = by_calling
 
 
 class Lesson:
-    """The exercises of one notebook."""
+    """The exercises of one notebook.
 
-    def __init__(self, notebook: str, *, by_hand: dict[str, int] | None = None) -> None:
+    :param hub: what :meth:`labkit.hub.hub.Hub.start` is called with, for a lesson that needs a hub.
+    """
+
+    def __init__(
+        self,
+        notebook: str,
+        *,
+        by_hand: dict[str, int] | None = None,
+        hub: Mapping[str, Any] | None = None,
+    ) -> None:
         self.notebook = notebook
+        self.hub = hub
         self.exercises: dict[str, Exercise] = {}
         self.by_hand = by_hand or {}
 
-    def exercise(self, name: str, *, points: int, hints: tuple[str, ...]) -> Callable[..., Any]:
+    def exercise(
+        self, name: str, *, points: int, hints: tuple[str, ...], driver: Driver = by_calling
+    ) -> Callable[..., Any]:
         """Make the decorated function the judge of an exercise."""
 
         def register(judge: Callable[[Tutor], None]) -> Callable[[Tutor], None]:
-            self.exercises[name] = Exercise(name, points, hints, judge)
+            self.exercises[name] = Exercise(name, points, hints, judge, driver)
             return judge
 
         return register

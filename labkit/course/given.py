@@ -1,4 +1,7 @@
-"""An engine that somebody else has started, known by its socket alone (``LABKIT_SOCKET``)."""
+"""What somebody else has started, and only lent.
+
+An engine is known by its socket alone (``LABKIT_SOCKET``), a hub by its URL (``LABKIT_HUB``).
+"""
 
 from __future__ import annotations
 
@@ -54,3 +57,20 @@ class GivenEngine:
         for name in ("docker", "raw"):
             if (opened := self.__dict__.pop(name, None)) is not None:
                 opened.close()
+
+
+class GivenHub:
+    """Has what a notebook needs to ask a hub, and leaves its budgets to whoever gave it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def change(self, **_: object) -> None:
+        """Not ours to change.
+
+        :raises EngineError: always.
+        """
+        raise EngineError(f"The hub at {self.url} was given to this notebook, and stays as it is.")
+
+    def stop(self) -> None:
+        """Nothing to do; the hub lives on."""

@@ -19,6 +19,7 @@ from labkit.course.exercise import Exercise, NotYet, Tutor
 from labkit.course.protocol import Connection, Verdict, as_message
 from labkit.endpoint import Endpoint
 from labkit.errors import CourseError, LabError
+from labkit.hub.hub import Hub
 
 PATIENCE = 120.0  # seconds that a judge waits for one answer
 
@@ -28,12 +29,21 @@ Listener = Callable[[Verdict], None]
 class Judge:
     """Judges the exercises of one notebook on one engine.
 
+    :param hub: the lab hub that the engine pulls from, for a lesson that needs one.
     :param heard: is told every verdict, on the judge's side, before the kernel is.
     """
 
-    def __init__(self, notebook: str, endpoint: Endpoint, *, heard: Listener | None = None) -> None:
+    def __init__(
+        self,
+        notebook: str,
+        endpoint: Endpoint,
+        *,
+        hub: Hub | None = None,
+        heard: Listener | None = None,
+    ) -> None:
         self.lesson = lessons.lesson(notebook)
         self.endpoint = endpoint
+        self.hub = hub
         self._heard = heard or (lambda _: None)
 
     def converse(self, connection: Connection) -> None:
@@ -57,7 +67,7 @@ class Judge:
             return Verdict(exercise.name, not saw, points, exercise.points, saw, question)
 
         try:
-            tutor = Tutor(self.endpoint, ask)
+            tutor = Tutor(self.endpoint, ask, hub=self.hub)
         except LabError as unreachable:
             return verdict(f"No engine answers: {unreachable.message}", "lab.reset() mends it.")
         try:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import itertools
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from docker import DockerClient
 
 from labkit import raw
-from labkit.course import judge, kernel, learner, lessons, progress
-from labkit.course.given import GivenEngine
+from labkit.course import judge, kernel, learner, lessons, outfit, progress
+from labkit.course.given import GivenEngine, GivenHub
 from labkit.course.hints import Hint
 from labkit.course.protocol import Connection, Verdict
 from labkit.endpoint import Endpoint
 from labkit.engine.engine import Engine
-from labkit.engine.image import DEFAULT
-from labkit.errors import EngineNameTaken
-from labkit.panels.containers import ContainersPanel
+from labkit.errors import CourseError
+from labkit.hub.hub import NAME, Hub
+from labkit.panels.panel import Panel
+from labkit.panels.shelf import Shelf
 from labkit.table import Table
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from labkit.course.serving import Server
 
 _current: Lab | None = None
 
@@ -44,12 +49,17 @@ class CheckFailed(Exception):
 class Lab:
     """What a notebook works with; made by :func:`lab`."""
 
-    def __init__(self, notebook: str, engine: Engine | GivenEngine) -> None:
+    def __init__(
+        self, notebook: str, engine: Engine | GivenEngine, hub: Hub | GivenHub | None = None
+    ) -> None:
         self.notebook = notebook
         self.engine = engine
+        self._hub = hub
         self._lesson = lessons.lesson(notebook)
         self._hints: dict[str, int] = {}
-        self._panels: list[ContainersPanel] = []
+        self._panels = Shelf(self)
+        self._server: Server | None = None
+        self._port = 0  # an app that is served anew answers where the last one did
         self._environment = kernel.point_at(engine.socket)
         self._closed = False
 
@@ -78,6 +88,19 @@ class Lab:
         """A raw client: one method call, one HTTP request."""
         return self.engine.raw
 
+    @property
+    def hub(self) -> Hub | GivenHub:
+        """The lesson's lab hub, a registry with Docker Hub's limits.
+
+        :raises CourseError: this lesson has none.
+        """
+        if self._hub is None:
+            raise CourseError(
+                f"{self.notebook} has no lab hub.",
+                hint="from labkit.hub.hub import Hub; Hub.start()",
+            )
+        return self._hub
+
     def check(self, exercise: str, function: Callable[..., Any] | None = None) -> None:
         """Have an exercise judged, and say so.
 
@@ -85,9 +108,10 @@ class Lab:
         :raises CheckFailed: it is not there yet; says what was seen, and asks a question.
         :raises CourseError: this notebook has no such exercise.
         """
-        self._lesson[exercise]
-        with self._judge() as connection:
-            verdict = learner.answer(connection, exercise, function)
+        driver = self._lesson[exercise].driver
+        with self._judge() as connection, contextlib.ExitStack() as stack:
+            driven = function and stack.enter_context(driver(function, self.endpoint))
+            verdict = learner.answer(connection, exercise, driven)
         progress.record(self.notebook, verdict)
         if not verdict.passed:
             raise CheckFailed(verdict)
@@ -107,26 +131,47 @@ class Lab:
         """This notebook's exercises: points, and what you have passed."""
         return progress.table(self.notebook)
 
-    def panel(self) -> ContainersPanel:
-        """A live panel of the engine's containers."""
-        panel = ContainersPanel(self.endpoint)
-        self._panels.append(panel)
-        return panel
+    def panel(self, name: str = "containers", **options: Any) -> Panel:
+        """A live panel of the engine: containers, logs, stats, images, networks, volumes and more.
+
+        :param name: which one; "events" and "wire" are the others.
+        :param options: what that panel takes, such as ``container="web"`` for "logs".
+        :raises CourseError: there is no such panel.
+        """
+        return self._panels.open(name, **options)
+
+    def serve(self, create_app: Callable[..., Flask], *, token: str | None = None) -> Server:
+        """Serve your app on a port of this machine; one that was served before makes room for it.
+
+        :param create_app: is called with a Docker client, and with the token where there is one.
+        :raises CourseError: it returned no app.
+        """
+        # Flask takes 0.1 s to import, and one lesson needs it.
+        from labkit.course.serving import Server  # noqa: PLC0415
+
+        if self._server is not None:
+            self._server.close()
+        self._server = Server(create_app, self.endpoint, token=token, port=self._port)
+        self._port = self._server.port
+        return self._server
 
     def reset(self) -> None:
         """Make the engine pristine again: only the course's images are on it."""
         self.engine.reset()
+        self._panels.refresh()
 
     def close(self) -> None:
         """Give the engine back, and put the environment back as it was; a second time, nothing."""
         if self._closed:
             return
         self._closed = True
-        for panel in self._panels:
-            panel.close()
-        self._panels.clear()
+        self._panels.close()
+        if self._server is not None:
+            self._server.close()
         kernel.restore(self._environment)
         self.engine.stop()
+        if self._hub is not None:
+            self._hub.stop()
         atexit.unregister(self.close_quietly)
         kernel.on_error(None)
 
@@ -142,7 +187,8 @@ class Lab:
     def _judge(self) -> Connection:
         if outside := os.environ.get("LABKIT_JUDGE"):
             return judge.reach(Path(outside))
-        return judge.beside(judge.Judge(self.notebook, self.endpoint))
+        hub = self._hub if isinstance(self._hub, Hub) else None
+        return judge.beside(judge.Judge(self.notebook, self.endpoint, hub=hub))
 
     def close_quietly(self) -> None:
         """At the kernel's end: close, whatever state things are in."""
@@ -162,6 +208,8 @@ class Lab:
 def lab(notebook: str, *, version: str | None = None, env: Mapping[str, str] | None = None) -> Lab:
     """A fresh engine for this notebook; ``DOCKER_HOST`` and ``DOCKER_SOCK`` point at it.
 
+    A lesson that needs a registry gets a lab hub, too, which the engine knows as ``hub.lab``.
+
     Called again in the same kernel, it gives the old engine back and starts a fresh one. The
     kernel's end gives it back too.
 
@@ -172,25 +220,14 @@ def lab(notebook: str, *, version: str | None = None, env: Mapping[str, str] | N
     :raises HostError: there is no Docker to start an engine on.
     """
     global _current  # one notebook, one kernel, one lab  # noqa: PLW0603
-    lessons.lesson(notebook)
+    lesson = lessons.lesson(notebook)
     if _current is not None:
         _current.close()
         _current = None
-    if given := os.environ.get("LABKIT_SOCKET"):
-        engine: Engine | GivenEngine = GivenEngine(Path(given))
-    else:
-        engine = _start(notebook, version or os.environ.get("LABKIT_VERSION") or DEFAULT, env or {})
-    _current = Lab(notebook, engine)
+    engine, hub = outfit.start(lesson, version, env or {})
+    _current = Lab(notebook, engine, hub)
     atexit.register(_current.close_quietly)
     kernel.on_error(_current.explain)
-    print(f"A fresh Docker Engine {engine.version} is ready for {notebook}.")
+    name = f"{notebook}, and {NAME}" if hub else notebook
+    print(f"A fresh Docker Engine {engine.version} is ready for {name}.")
     return _current
-
-
-def _start(notebook: str, version: str, env: Mapping[str, str]) -> Engine:
-    """An engine named after the notebook; with a number where another kernel has that name."""
-    for number in itertools.count(1):
-        name = notebook if number == 1 else f"{notebook}-{number}"
-        with contextlib.suppress(EngineNameTaken):
-            return Engine.start(version=version, name=name, env=env)
-    raise AssertionError("unreachable")

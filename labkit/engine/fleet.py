@@ -141,6 +141,14 @@ def engines(client: docker.DockerClient) -> list[Found]:
     return sorted(found, key=lambda one: one.created)
 
 
+def ports(client: docker.DockerClient, kind: str) -> list[int]:
+    """The loopback ports of the running hubs or mirrors of this user, the newest last."""
+    rows = sorted(_containers(client, kind), key=lambda row: int(row["Created"]))
+    return [
+        int(port["PublicPort"]) for row in rows for port in row["Ports"] if "PublicPort" in port
+    ]
+
+
 def _containers(client: docker.DockerClient, kind: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = client.api.containers(all=True, filters={"label": _ours(kind)})
     return rows

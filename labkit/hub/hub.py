@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import secrets
 from collections.abc import Iterator, Mapping
+from types import EllipsisType
 from typing import Any, Self
 
-import requests
-from docker import DockerClient
-from docker.errors import APIError
-
-from labkit import archives, wait
-from labkit.engine import container, fleet, image
+from labkit import archives
 from labkit.engine import host as hosts
-from labkit.engine.container import LABEL
+from labkit.engine import image
 from labkit.engine.engine import Engine
-from labkit.engine.launch import last_words
-from labkit.errors import EngineError, WaitTimeout
 from labkit.hub import stock
+from labkit.hub.service import Service, created
 from labkit.hub.settings import FOLDER, KEEPER, Account, Settings, mirror_files, seconds
 
 __all__ = ["NAME", "Hub", "Mirror"]
@@ -27,83 +19,34 @@ __all__ = ["NAME", "Hub", "Mirror"]
 NAME = "hub.lab"
 """What engines call the hub; an image of it is ``hub.lab/library/busybox``."""
 
-_RUN_HUB = f"docker-registry serve {FOLDER}/registry.yml & exec haproxy -db -f {FOLDER}/haproxy.cfg"
+# HAProxy in a loop: Hub.change ends it, and it comes back with other budgets.
+_RUN_HUB = (
+    f"docker-registry serve {FOLDER}/registry.yml & "
+    f"while true; do haproxy -db -f {FOLDER}/haproxy.cfg; sleep 0.05; done"
+)
 _RUN_MIRROR = f"exec docker-registry serve {FOLDER}/registry.yml"
-_PORT = "80/tcp"
-_NO_VOLUME = {"/var/lib/docker": ""}  # which the engine image would ask for
 
 
-class _Service:
-    """A container of the engine image that serves HTTP at a loopback port of this machine."""
-
-    kind = ""
-
-    def __init__(self, host: hosts.Host, container_id: str, name: str) -> None:
-        self.host = host
-        self.container_id = container_id
-        self.name = name
-        self._look()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Throw it away, with everything in it."""
-        with self.host.client() as client:
-            fleet.remove(client, self.container_id)
-
-    def restart(self) -> None:
-        """Kill it and start it again: budgets are as new, images are kept."""
-        with self.host.client() as client:
-            client.api.kill(self.container_id)
-            client.api.wait(self.container_id)
-            client.api.start(self.container_id)
-        self._look()
-        self._wait()
-
-    def _look(self) -> None:
-        with self.host.client() as client:
-            found = client.api.inspect_container(self.container_id)["NetworkSettings"]
-        port = (found["Ports"].get(_PORT) or [{}])[0].get("HostPort", "0")
-        self.url = f"http://127.0.0.1:{port}"
-        self.address = str(found["IPAddress"] or _first_address(found["Networks"]))
-
-    def _wait(self) -> None:
-        try:
-            wait.until(self._answers, what=f"the {self.kind} to answer", timeout=20)
-        except WaitTimeout as late:
-            with self.host.client() as client:
-                words = last_words(client, self.container_id)
-            raise EngineError(
-                f"The {self.kind} {self.name} does not answer. Its last words:\n{words}",
-                hint="labkit doctor checks what this machine lacks.",
-            ) from late
-
-    def _answers(self) -> bool:
-        try:
-            with requests.Session() as session:
-                session.trust_env = False
-                return session.get(f"{self.url}/v2/", timeout=5).status_code in (200, 401)
-        except requests.RequestException:
-            return False
-
-
-class Hub(_Service):
+class Hub(Service):
     """A real registry behind HAProxy, which counts pulls as Docker Hub does.
 
     ``url`` is its address on this machine. Engines call it :data:`NAME`; :meth:`engine` starts one
-    that knows it. ``accounts`` are those who can sign in, with their passwords.
+    that knows it. ``accounts`` are those who can sign in, with their passwords; ``settings`` are
+    the budgets that it has now.
     """
 
     kind = "hub"
 
     def __init__(
-        self, host: hosts.Host, container_id: str, name: str, accounts: list[Account]
+        self,
+        host: hosts.Host,
+        container_id: str,
+        name: str,
+        accounts: list[Account],
+        settings: Settings,
     ) -> None:
         self.accounts = {one.name: one for one in accounts}
+        self.settings = settings
         super().__init__(host, container_id, name)
 
     @classmethod
@@ -137,12 +80,12 @@ class Hub(_Service):
         )  # fmt: skip
         everybody = settings.everybody()
         host = hosts.find()
-        with _created(host, "hub", _RUN_HUB, keep=keep, say=say) as (client, made):
+        with created(host, "hub", _RUN_HUB, keep=keep, say=say) as (client, made):
             client.api.put_archive(made, "/", archives.pack(settings.files(everybody)))
             client.api.start(made)
-            hub = cls(host, made, made[:12], everybody)
-            hub._wait()
-            hub._fill(client)
+            hub = cls(host, made, made[:12], everybody, settings)
+            hub.wait()
+            hub._fill()
         return hub
 
     @property
@@ -155,6 +98,35 @@ class Hub(_Service):
             for secret in filter(None, (account.password, account.token)):
                 text = text.replace(secret, "…")
         return text
+
+    def change(
+        self,
+        *,
+        limit: int | EllipsisType | None = ...,
+        window: float | str | EllipsisType = ...,
+        accounts: Mapping[str, int | None] | EllipsisType = ...,
+        retry_after: bool | EllipsisType = ...,
+    ) -> None:
+        """Give the running hub other budgets; what is not named stays, and nothing is spent yet.
+
+        Images, address, passwords and tokens are kept. The arguments are those of :meth:`start`.
+
+        :raises EngineError: it did not come back.
+        """
+        self.settings = self.settings.changed(
+            limit=limit,
+            window=window if window is ... else seconds(window),
+            accounts=accounts,
+            retry_after=retry_after,
+        )
+        everybody = self.settings.everybody(self.accounts)
+        self.accounts = {one.name: one for one in everybody}
+        with self.host.client() as client:
+            files = archives.pack(self.settings.files(everybody))
+            client.api.put_archive(self.container_id, "/", files)
+            run = client.api.exec_create(self.container_id, ["pkill", "-KILL", "-x", "haproxy"])
+            client.api.exec_start(run["Id"])
+        self.wait()
 
     @property
     def hosts(self) -> dict[str, str]:
@@ -182,18 +154,38 @@ class Hub(_Service):
                 names.append(f"{NAME}/{repository}/{short}:{tag}")
         return names
 
-    def _fill(self, client: DockerClient) -> None:
-        chunks, _ = client.api.get_archive(self.container_id, f"{image.SHELF}/images.tar")
-        archive = archives.unpack(b"".join(chunks))["images.tar"]
+    def publish(self, name: str, versions: int) -> list[str]:
+        """Put a small program into the hub, in so many versions, each of them another image.
+
+        An engine asks for a manifest that it has seen before with HEAD alone, which costs nothing:
+        who wants to spend a budget needs images that are new.
+
+        :returns: what engines call them, such as ``hub.lab/library/app:1``.
+        """
+        tags = [str(number) for number in range(1, versions + 1)]
         with stock.Pusher(self.url, self.accounts[KEEPER].token) as pusher:
-            for one in stock.images_in(archive):
+            base = next(one for one in self._shelf() if one.name.startswith("busybox:"))
+            for tag in tags:
+                pusher.push(stock.version(base, name, tag), f"library/{name}", tag)
+        return [f"{NAME}/library/{name}:{tag}" for tag in tags]
+
+    def _fill(self) -> None:
+        with stock.Pusher(self.url, self.accounts[KEEPER].token) as pusher:
+            for one in self._shelf():
                 name, _, tag = one.name.rpartition(":")
                 pusher.push(one, f"library/{name}", tag)
                 if name == "hello-world":
                     pusher.push(one, "ratelimitpreview/test", "latest")
 
+    def _shelf(self) -> Iterator[stock.Image]:
+        """The course's images, from the archive that each engine image carries."""
+        with self.host.client() as client:
+            chunks, _ = client.api.get_archive(self.container_id, f"{image.SHELF}/images.tar")
+            archive = archives.unpack(b"".join(chunks))["images.tar"]
+        yield from stock.images_in(archive)
 
-class Mirror(_Service):
+
+class Mirror(Service):
     """A pull-through cache: it asks a hub once for what many engines want, and keeps it."""
 
     kind = "mirror"
@@ -205,11 +197,11 @@ class Mirror(_Service):
         :raises EngineError: it did not come up; nothing is left behind.
         """
         run = (_RUN_MIRROR, hub.hosts)
-        with _created(hub.host, "mirror", *run, keep=keep, say=say) as (client, made):
+        with created(hub.host, "mirror", *run, keep=keep, say=say) as (client, made):
             client.api.put_archive(made, "/", archives.pack(mirror_files(f"http://{NAME}")))
             client.api.start(made)
             mirror = cls(hub.host, made, made[:12])
-            mirror._wait()
+            mirror.wait()
         return mirror
 
     def engine(self, **options: Any) -> Engine:
@@ -220,50 +212,3 @@ class Mirror(_Service):
         args = [f"--registry-mirror=http://{self.address}", *options.pop("args", ())]
         args.append(f"--insecure-registry={self.address}")
         return Engine.start(args=args, **options)
-
-
-@contextlib.contextmanager
-def _created(
-    host: hosts.Host,
-    kind: str,
-    command: str,
-    names: Mapping[str, str] | None = None,
-    *,
-    keep: bool,
-    say: image.Say,
-) -> Iterator[tuple[DockerClient, str]]:
-    """Make the container; if what follows fails, nothing is left behind."""
-    name = f"{kind}-{secrets.token_hex(3)}"
-    labels = {
-        **fleet.mine(kind), f"{LABEL}.name": name, f"{LABEL}.owner": container.owner(),
-        f"{LABEL}.keep": json.dumps(keep),
-    }  # fmt: skip
-    with host.client() as client:
-        fleet.sweep(client)
-        config = client.api.create_host_config(
-            port_bindings={_PORT: ("127.0.0.1", None)}, tmpfs=_NO_VOLUME,
-            extra_hosts=dict(names or {}), cap_drop=["ALL"], cap_add=["NET_BIND_SERVICE"],
-        )  # fmt: skip
-        made = str(
-            client.api.create_container(
-                image.ensure(client, image.offered(image.DEFAULT), say=say),
-                entrypoint=["/bin/sh", "-c", command],
-                command=[],
-                name=fleet.container_name(name),
-                hostname=kind,
-                labels=labels,
-                host_config=config,
-                ports=[80],
-            )["Id"]
-        )
-        try:
-            yield client, made
-        except BaseException as failed:
-            fleet.remove(client, made)
-            if isinstance(failed, APIError):
-                raise EngineError(f"The {kind} could not be started: {failed}") from failed
-            raise
-
-
-def _first_address(networks: Mapping[str, Mapping[str, str]]) -> str:
-    return next((one["IPAddress"] for one in networks.values()), "")

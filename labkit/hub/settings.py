@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -48,14 +49,26 @@ class Settings:
     prefix: int = 32
     retry_after: bool = False
 
-    def everybody(self) -> list[Account]:
-        """All who have a token: nobody in particular, the accounts, and the hub's own keeper."""
+    def changed(self, **changes: Any) -> Settings:
+        """Other settings: what is an ellipsis stays as it is."""
+        return replace(self, **{name: new for name, new in changes.items() if new is not ...})
+
+    def everybody(self, known: Mapping[str, Account] | None = None) -> list[Account]:
+        """All who have a token: nobody in particular, the accounts, and the hub's own keeper.
+
+        :param known: accounts that there were before: password and token stay.
+        """
         named = [
             Account(name, limit or 0, secrets.token_urlsafe(12))
             for name, limit in self.accounts.items()
         ]
         keeper = Account(KEEPER, 0, secrets.token_urlsafe(32))
-        return [Account(ANONYMOUS, self.limit or 0), *named, keeper]
+        everybody = [Account(ANONYMOUS, self.limit or 0), *named, keeper]
+        known = known or {}
+        return [
+            replace(known[one.name], limit=one.limit) if one.name in known else one
+            for one in everybody
+        ]
 
     def files(self, accounts: list[Account]) -> list[File]:
         """The configuration of HAProxy and the registry, and the tables that HAProxy reads."""

@@ -18,14 +18,15 @@ import requests
 from labkit import archives
 from labkit.errors import EngineError
 
-__all__ = ["Pusher", "images_in"]
+__all__ = ["Image", "Pusher", "images_in", "version"]
 
 _DOCKER = "application/vnd.docker"
 INDEX = f"{_DOCKER}.distribution.manifest.list.v2+json"
 MANIFEST = f"{_DOCKER}.distribution.manifest.v2+json"
 _CONFIG = f"{_DOCKER}.container.image.v1+json"
 _LAYER = f"{_DOCKER}.image.rootfs.diff.tar.gzip"
-_TIMEOUT = 30
+_OCI = "org.opencontainers.image"
+_TIMEOUT = 120  # the registry waits for the disk
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,15 @@ def images_in(archive: bytes) -> Iterator[Image]:
             yield Image(tag, files[one["Config"]], layers)
 
 
+def version(image: Image, name: str, tag: str) -> Image:
+    """The same program once more, as another image: its config says which version it is."""
+    config = json.loads(image.config)
+    labels = config["config"].get("Labels") or {}
+    title = {f"{_OCI}.title": name, f"{_OCI}.version": tag}
+    config["config"] = config["config"] | {"Labels": labels | title}
+    return Image(f"{name}:{tag}", _json(config), image.layers)
+
+
 class Pusher:
     """Pushes images to a registry, each part of them once.
 
@@ -59,6 +69,7 @@ class Pusher:
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {token}"
         self._packed: dict[bytes, bytes] = {}
+        self._sent: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -111,10 +122,13 @@ class Pusher:
         return self._packed[layer]
 
     def _blob(self, repository: str, content: bytes) -> None:
+        if (repository, _digest(content)) in self._sent:
+            return
         began = self._send("POST", f"/v2/{repository}/blobs/uploads/")
         where = began.headers["Location"]
         sign = "&" if "?" in where else "?"
         self._send("PUT", f"{where}{sign}digest={_digest(content)}", data=content)
+        self._sent.add((repository, _digest(content)))
 
     def _put(self, repository: str, reference: str, content: bytes, kind: str) -> None:
         headers = {"Content-Type": kind}

@@ -20,10 +20,13 @@ FIELDS = ("image", "name", "command", "ports", "env", "mounts", "restart")
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _PORT = re.compile(
-    r"(?:(?:(?P<ip>[\d.]+|\[[\da-fA-F:]+\]):)?(?P<outside>\d*):)?(?P<inside>\d+)(?:/(?P<proto>\w+))?"
+    r"(?:(?:(?P<ip>[\d.]+|\[[\da-fA-F:]+\]):)?(?P<outside>\d*):)?(?P<inside>\d+)(?:/(?P<proto>\w+))?",
+    re.ASCII,
 )
 _MOUNT = re.compile(r"(?P<source>[^:]+):(?P<target>/[^:]*)(?::(?P<mode>ro|rw))?")
-_RESTART = re.compile(r"(?P<name>no|always|unless-stopped|on-failure)(?::(?P<count>\d+))?")
+_RESTART = re.compile(
+    r"(?P<name>no|always|unless-stopped|on-failure)(?::(?P<count>\d+))?", re.ASCII
+)
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _HIGHEST_PORT = 65535
 

@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets
 
 from labkit import tables
+from labkit.panels.frame import box, see
 
 __all__ = ["InspectView"]
 
@@ -31,22 +32,20 @@ class InspectView:
         )
         self._hide.on_click(lambda _: self.hide())
         self._found = ipywidgets.HTML()
-        tools = ipywidgets.HBox([self._title, self.search, self._hide])
-        tools.add_class("lk-tools")
-        self.widget = ipywidgets.VBox([tools, self._found])
-        self.widget.add_class("lk-inspect")
+        tools = box(ipywidgets.HBox([self._title, self.search, self._hide]), "lk-tools")
+        self.widget = box(ipywidgets.VBox([tools, self._found]), "lk-inspect")
         self.hide()
 
     def show(self, name: str, attrs: Mapping[str, Any]) -> None:
-        """Show what ``GET /containers/{id}/json`` answered for a container of that name."""
+        """Show what the engine answered about something of that name."""
         self._table = tables.inspect(attrs)
         self._name = name
         self._show()
-        self.widget.layout.display = None
+        see(self.widget, on=True)
 
     def hide(self) -> None:
         """Take the table off the page and forget it."""
-        self.widget.layout.display = "none"
+        see(self.widget, on=False)
         self._table = tables.inspect({})
         self._found.value = ""
 

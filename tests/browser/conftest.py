@@ -1,4 +1,4 @@
-"""JupyterLab as a learner starts it, and a browser to look at it."""
+"""JupyterLab and the web app as a learner starts them, and a browser to look at them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
 
 from labkit import wait
+from labkit.app.serve import App
+from labkit.engine.engine import Engine
 
 COURSE = Path(__file__).parents[2] / "notebooks"
 LABKIT = Path(sys.executable).with_name("labkit")
@@ -154,3 +156,113 @@ def new_page(browser: Browser) -> Iterator[Callable[[], Page]]:
             return context.new_page()
 
         yield opened
+
+
+class Screen:
+    """The web app's page as a person has it open; what the browser complains of is kept."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", lambda said: self._hear(said.type, said.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self._hear("error", f"dialog: {dialog.message}"))
+
+    def open(self, app: App) -> Self:
+        """Open the address that ``labkit app`` prints."""
+        wait.until(lambda: self._goes_to(app.url), what="the page", timeout=PATIENCE)
+        expect(self.page.get_by_role("heading", level=1)).to_be_visible()
+        return self
+
+    def view(self, name: str) -> None:
+        """Go to a view."""
+        self.page.get_by_label("Views").get_by_role("link", name=name).click()
+        expect(self.page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+    def row(self, name: str) -> Locator:
+        """The row of a thing, by its name."""
+        exactly = self.page.locator("td.name").get_by_text(name, exact=True)
+        return self.page.locator("main tbody tr").filter(has=exactly)
+
+    def press(self, words: str, within: Locator | None = None) -> None:
+        """Press the button with exactly these words."""
+        (within or self.page).get_by_role("button", name=words, exact=True).click()
+
+    def search(self, words: str) -> None:
+        """Type into the view's search field."""
+        self.page.locator("main").get_by_role("searchbox").fill(words)
+
+    @property
+    def names(self) -> list[str]:
+        """The names in the table, from its top to its bottom."""
+        return self.page.locator("main td.name a").all_inner_texts()
+
+    @property
+    def said(self) -> Locator:
+        """The messages that say what came of something."""
+        return self.page.get_by_role("status", name="What came of it")
+
+    @property
+    def dialog(self) -> Locator:
+        """The dialog that is open."""
+        return self.page.get_by_role("dialog")
+
+    def _goes_to(self, url: str) -> bool:
+        """Go there; an engine that starts elsewhere changes the network, and that cuts it off."""
+        try:
+            self.page.goto(url)
+        except Error as cause:
+            if "ERR_NETWORK_CHANGED" in cause.message:
+                return False
+            raise
+        return True
+
+    def _hear(self, kind: str, text: str) -> None:
+        # that an answer was 409 is in the console, too: the tests look at what the page makes of it
+        if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
+            self.complaints.append(text)
+
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(engine: Engine) -> Iterator[Run]:
+    """Yield what starts a container: its name, its command, and more of its create body."""
+    made: list[str] = []
+
+    def start(name: str, *command: str, running: bool = True, **more: Any) -> str:
+        body = {"Image": "busybox", "Cmd": command or ("sleep", "600"), **more}
+        params = {"name": name}
+        created = engine.raw.post("/containers/create", params=params, json=body).json()["Id"]
+        made.append(created)
+        if running:
+            engine.raw.post(f"/containers/{created}/start")
+        return str(created)
+
+    yield start
+    for one in engine.raw.get("/containers/json", params={"all": True}).json():
+        if one["Id"] in made:
+            engine.raw.delete(f"/containers/{one['Id']}", params={"force": True})
+
+
+@pytest.fixture(scope="module")
+def app(engine: Engine) -> Iterator[App]:
+    """The web app for the engine that the tests share."""
+    with App(engine.endpoint) as app:
+        yield app
+
+
+@pytest.fixture
+def blank(new_page: Callable[[], Page]) -> Iterator[Screen]:
+    """A page that has nothing open yet; in the end the browser has complained of nothing."""
+    screen = Screen(new_page())
+    yield screen
+    screen.page.close()
+    assert screen.complaints == []
+
+
+@pytest.fixture
+def screen(blank: Screen, app: App) -> Screen:
+    """The page of the web app, open in a browser that has never been here."""
+    return blank.open(app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import docker
 import nbformat
 import pandas as pd
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 import labkit
 from labkit.course import learner
@@ -19,8 +22,9 @@ from labkit.course.exercise import Lesson
 from labkit.course.judge import Judge, beside
 from labkit.course.lessons import LESSONS
 from labkit.course.protocol import Verdict
-from labkit.engine.engine import Engine
+from labkit.hub.hub import Hub
 
+Lab = Any  # has docker, raw, socket, endpoint and hub
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
@@ -34,8 +38,14 @@ def _beside(name: str) -> ModuleType:
     return module
 
 
-RIGHT = _beside("right_answers").RIGHT
-WRONG = _beside("wrong_answers").WRONG
+RIGHT_APPS = _beside("right_apps")
+RIGHT_LIMITS = _beside("right_limits")
+RIGHT = _beside("right_answers").RIGHT | RIGHT_APPS.RIGHT | RIGHT_LIMITS.RIGHT
+WRONG = (
+    _beside("wrong_answers").WRONG
+    | _beside("wrong_apps").wrong(RIGHT_APPS)
+    | _beside("wrong_limits").wrong(RIGHT_LIMITS)
+)
 EXERCISES = {name: one for one in LESSONS.values() for name in one.exercises}
 
 
@@ -48,15 +58,25 @@ def _cases(answers: dict[str, dict[str, Any]]) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Engine]:
-    """An engine that wrong answers may litter."""
-    with Engine.start() as engine:
-        yield engine
+def lab() -> Iterator[Lab]:
+    """An engine that wrong answers may litter, and the hub that it knows."""
+    with Hub.start(prefix=16) as hub, hub.engine() as engine:
+        yield SimpleNamespace(
+            docker=engine.docker,
+            raw=engine.raw,
+            socket=engine.socket,
+            endpoint=engine.endpoint,
+            hub=hub,
+        )
 
 
-def _verdict(lab: Engine, exercise: str, function: Callable[..., Any] | None) -> Verdict:
-    with beside(Judge(EXERCISES[exercise].notebook, lab.endpoint)) as connection:
-        return learner.answer(connection, exercise, function)
+def _verdict(lab: Lab, exercise: str, function: Callable[..., Any] | None) -> Verdict:
+    """The verdict that lab.check comes to."""
+    lesson = EXERCISES[exercise]
+    with contextlib.ExitStack() as stack:
+        driven = function and stack.enter_context(lesson[exercise].driver(function, lab.endpoint))
+        connection = stack.enter_context(beside(Judge(lesson.notebook, lab.endpoint, hub=lab.hub)))
+        return learner.answer(connection, exercise, driven)
 
 
 def _expect_refusal(verdict: Verdict) -> None:
@@ -71,7 +91,7 @@ def _expect_refusal(verdict: Verdict) -> None:
 @pytest.mark.engine
 @pytest.mark.parametrize(("exercise", "answer"), _cases(RIGHT))
 def test_every_honest_way_passes(
-    lab: Engine, exercise: str, answer: Callable[[Any], Callable[..., Any]]
+    lab: Lab, exercise: str, answer: Callable[[Any], Callable[..., Any]]
 ) -> None:
     """Whether by curl, raw, SDK or tables: what is right gets all points."""
     verdict = _verdict(lab, exercise, answer(lab))
@@ -82,7 +102,7 @@ def test_every_honest_way_passes(
 @pytest.mark.engine
 @pytest.mark.parametrize(("exercise", "answer"), _cases(WRONG))
 def test_a_beginners_mistake_is_met_with_a_question(
-    lab: Engine, exercise: str, answer: Callable[[Any], Callable[..., Any]]
+    lab: Lab, exercise: str, answer: Callable[[Any], Callable[..., Any]]
 ) -> None:
     """A wrong answer does not pass; the verdict says what was seen, and asks."""
     _expect_refusal(_verdict(lab, exercise, answer(lab)))
@@ -90,7 +110,7 @@ def test_a_beginners_mistake_is_met_with_a_question(
 
 @pytest.mark.engine
 @pytest.mark.parametrize("exercise", EXERCISES)
-def test_the_unsolved_notebook_does_not_pass(lab: Engine, exercise: str) -> None:
+def test_the_unsolved_notebook_does_not_pass(lab: Lab, exercise: str) -> None:
     """What a learner finds in the solution cell raises NotImplementedError, and that is said."""
 
     def stub(*_: Any) -> None:
@@ -102,7 +122,7 @@ def test_the_unsolved_notebook_does_not_pass(lab: Engine, exercise: str) -> None
 
 
 @pytest.mark.engine
-def test_a_paused_container_may_be_listed_or_not(lab: Engine) -> None:
+def test_a_paused_container_may_be_listed_or_not(lab: Lab) -> None:
     """The plain list has paused containers; a learner who leaves them out is right too."""
     paused = lab.docker.containers.run("busybox", ["sleep", "600"], detach=True)
     paused.pause()
@@ -160,17 +180,34 @@ def test_check_cells_are_locked_and_solution_cells_are_not(lesson: Lesson) -> No
     assert locked == {f"check-{name}" for name in lesson.exercises}
 
 
+def _definitions_above(notebook: str, exercise: str) -> Iterator[ast.Module]:
+    """What the cells above an exercise's solution import and define, without what they do."""
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    for cell in nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == exercise:
+            return
+        if cell.cell_type == "code":
+            module = ast.parse(TransformerManager().transform_cell(cell.source))
+            module.body = [one for one in module.body if isinstance(one, kept)]
+            yield module
+
+
 @pytest.mark.engine
 @pytest.mark.parametrize("exercise", EXERCISES)
-def test_the_notebooks_own_solution_passes(lab: Engine, exercise: str) -> None:
-    """The solution cell and the check cell of the committed notebook, run as they stand."""
-    cells = {one.metadata.nbgrader.grade_id: one for one in _cells(EXERCISES[exercise].notebook)}
+def test_the_notebooks_own_solution_passes(lab: Lab, exercise: str) -> None:
+    """The solution cell and the check cell of the committed notebook, run as they stand.
+
+    They may use what cells above them import and define.
+    """
+    notebook = EXERCISES[exercise].notebook
+    cells = {one.metadata.nbgrader.grade_id: one for one in _cells(notebook)}
     handed: dict[str, Any] = {}
-    bench = SimpleNamespace(docker=lab.docker, raw=lab.raw, socket=lab.socket)
+    bench = SimpleNamespace(**vars(lab))
     bench.check = lambda name, function: handed.update({name: function})
     names = {"labkit": labkit, "docker": docker, "pd": pd, "lab": bench, "client": lab.docker}
-    for cell in (cells[exercise], cells[f"check-{exercise}"]):
-        exec(compile(cell.source, exercise, "exec"), names)  # noqa: S102  # it is our own notebook
+    own = (cells[exercise].source, cells[f"check-{exercise}"].source)
+    for source in (*_definitions_above(notebook, exercise), *own):
+        exec(compile(source, exercise, "exec"), names)  # noqa: S102  # it is our own notebook
     assert list(handed) == [exercise]
     verdict = _verdict(lab, exercise, handed[exercise])
     assert verdict.passed, verdict.saw

@@ -199,6 +199,50 @@ def test_a_restart_keeps_images_and_forgets_budgets(hub_of: Callable[..., Hub]) 
         assert asker.left() == "1;w=21600"
 
 
+def test_a_running_hub_takes_other_budgets(hub_of: Callable[..., Hub]) -> None:
+    """After a change the budget is new; address, images, tokens and passwords are the same."""
+    hub = hub_of(limit=1, accounts={"student": 5})
+    with Asker(hub) as asker, Asker(hub, "student") as student:
+        url, accounts = hub.url, dict(hub.accounts)
+        assert asker.ask("GET", BUSYBOX).status_code == 200
+        assert asker.ask("GET", BUSYBOX).status_code == 429
+        hub.change(limit=2, window="60s", accounts={"student": 9})
+        assert (asker.left(), student.left()) == ("2;w=60", "9;w=60")
+        hub.change(retry_after=True, limit=1)
+        assert [asker.ask("GET", BUSYBOX).status_code for _ in range(2)] == [200, 429]
+        assert "retry-after" in asker.ask("GET", BUSYBOX).headers
+        assert hub.url == url
+        assert hub.accounts["student"].password == accounts["student"].password
+        hub.change(limit=None)
+        assert asker.left() is None
+        assert student.left() == "9;w=60"
+
+
+def test_a_change_that_makes_no_sense_changes_nothing(hub_of: Callable[..., Hub]) -> None:
+    """A window that is none is refused, and the hub goes on as it was."""
+    hub = hub_of(limit=3)
+    with Asker(hub) as asker:
+        asker.ask("GET", BUSYBOX)
+        with pytest.raises(EngineError, match="no length"):
+            hub.change(window="soon")
+        assert asker.left() == "2;w=21600"
+
+
+def test_published_versions_are_images_of_their_own(hub_of: Callable[..., Hub]) -> None:
+    """An engine pays for each version once: for the index and for its child; then HEAD suffices."""
+    hub = hub_of(limit=9, prefix=16)
+    first, second = hub.publish("app", 2)
+    assert first == f"{NAME}/library/app:1"
+    with hub.engine() as engine, Asker(hub) as asker:
+        costs = []
+        for name in (first, second, first):
+            engine.docker.images.pull(name)
+            costs.append(asker.left())
+        labels = engine.docker.images.get(second).labels
+    assert costs == ["7;w=21600", "5;w=21600", "5;w=21600"]
+    assert labels["org.opencontainers.image.version"] == "2"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", [one.number for one in image.OFFERED.values() if one.suite])
 def test_every_version_meets_the_limit(hub_of: Callable[..., Hub], version: str) -> None:

@@ -59,6 +59,7 @@ def test_all_fields() -> None:
         ("ports", "80:0"),
         ("ports", "99999:80"),
         ("ports", "80/http"),
+        ("ports", "٨٠:80"),
         ("env", "KEY"),
         ("env", "=value"),
         ("mounts", "data"),

@@ -17,10 +17,10 @@ from ipywidgets.widgets.widget import _instances
 from labkit import wait
 from labkit.endpoint import Endpoint
 from labkit.engine.engine import Engine
-from labkit.errors import LabError
+from labkit.errors import LabError, NotFound
 from labkit.live.container import ContainerRow
 from labkit.panels.containers import ContainersPanel
-from labkit.panels.row import cells
+from labkit.panels.containers_view import line
 from labkit.raw import Client
 
 TEXT = "ContainersPanel: the containers of this engine, live"
@@ -211,9 +211,9 @@ def test_remove_running(panel: ContainersPanel, engine: Engine, name: str) -> No
     assert "container is running" in shown
     assert "by force" in shown
     assert state(engine.raw, name) == "running"
-    panel.view.force.click()
+    panel.frame.force.click()
     until_gone(panel, name)
-    assert panel.view.force.layout.display == "none"
+    assert panel.frame.force.layout.display == "none"
 
 
 @pytest.mark.engine
@@ -258,9 +258,9 @@ def test_inspect_escapes(panel: ContainersPanel, engine: Engine, name: str) -> N
 def test_cells_escape() -> None:
     """Whatever stands in a row is text on the page, also within an attribute."""
     evil = "\"><b>'"
-    shown = cells(ContainerRow(evil, evil, evil, evil, evil))
+    shown = line(ContainerRow(evil, evil, evil, evil, evil, ports=(evil,))).cells
     assert "<b>" not in shown
-    assert shown.count("&quot;&gt;&lt;b&gt;&#x27;") == 9, "in five attributes and four cells"
+    assert shown.count("&quot;&gt;&lt;b&gt;&#x27;") == 12, "in seven attributes and five cells"
 
 
 @pytest.mark.engine
@@ -445,3 +445,185 @@ def test_text_is_stable(panel: ContainersPanel, engine: Engine, name: str) -> No
     assert bundle["text/plain"] == repr(panel) == TEXT
     view = bundle["application/vnd.jupyter.widget-view+json"]
     assert view["model_id"] == panel.widget.model_id
+
+
+def names(panel: ContainersPanel, words: str) -> list[str]:
+    """Return the names that the panel shows, of this test's containers."""
+    return [one.name for one in panel.rows if words in one.name]
+
+
+@pytest.mark.engine
+def test_search_and_sort(panel: ContainersPanel, engine: Engine, name: str) -> None:
+    """The search leaves what has the words; rows come in the order that was chosen."""
+    for suffix in ("b", "c", "a"):
+        create(engine.raw, f"{name}-{suffix}")
+    panel.search = name
+    wait.until(lambda: len(panel.rows) == 3, what="the panel to follow")
+    assert names(panel, name) == [f"{name}-{suffix}" for suffix in "bca"]
+    panel.sort("name")
+    assert names(panel, name) == [f"{name}-{suffix}" for suffix in "abc"]
+    panel.sort("name", descending=True)
+    assert names(panel, name) == [f"{name}-{suffix}" for suffix in "cba"]
+    panel.search = f"{name} never -c"
+    assert names(panel, name) == [f"{name}-c"]
+    assert f">{name}-a</span>" not in page(panel.widget)
+    panel.search = "no such words"
+    assert "No container has these words." in page(panel.widget)
+
+
+@pytest.mark.engine
+def test_every_action(panel: ContainersPanel, engine: Engine, name: str) -> None:
+    """Restart, pause, unpause and kill do that, and the row follows."""
+    run(engine.raw, name)
+    assert panel.restart(name).ok
+    until_state(panel, name, "running")
+    assert panel.pause(name).ok
+    until_state(panel, name, "paused")
+    assert panel.unpause(name).ok
+    until_state(panel, name, "running")
+    assert panel.kill(name).ok
+    until_state(panel, name, "exited")
+    refused = panel.pause(name)
+    assert refused.status in (409, 500), "the engine's own word on what does not run"
+    assert "is not running" in page(panel.widget)
+
+
+@pytest.mark.engine
+def test_ports_and_health(panel: ContainersPanel, engine: Engine, name: str) -> None:
+    """Ports and health have their place in the row, and health is followed."""
+    body = {
+        "Image": "busybox", "Cmd": SLEEP, "ExposedPorts": {"80/tcp": {}},
+        "Healthcheck": {"Test": ["CMD", "true"], "Interval": 1_000_000_000},
+    }  # fmt: skip
+    engine.raw.post("/containers/create", params={"name": name}, json=body)
+    panel.start(name)
+    wait.until(
+        lambda: (one := row(panel, name)) and one.health == "healthy",
+        what="the panel to follow",
+        timeout=20,
+    )
+    wait.until(lambda: ">healthy</span>" in page(panel.widget), what="the health")
+    assert "80/tcp</span>" in page(panel.widget)
+
+
+@pytest.mark.engine
+def test_bulk(panel: ContainersPanel, engine: Engine, name: str) -> None:
+    """What is checked is acted upon at once, and the summary says what failed first."""
+    for number in range(3):
+        run(engine.raw, f"{name}-{number}")
+    create(engine.raw, f"{name}-draft")
+    panel.search = name
+    wait.until(
+        lambda: len(panel.rows) == 4 and all(one.name for one in panel.rows),
+        what="the panel to follow",
+    )
+    until_state(panel, f"{name}-2", "running")
+    assert panel.view.bulk.buttons["pause"].disabled
+    panel.check(*(one.name for one in panel.rows))
+    assert len(panel.checked) == 4
+    assert not panel.view.bulk.buttons["pause"].disabled
+    panel.view.bulk.buttons["pause"].click()
+    assert [state(engine.raw, f"{name}-{number}") for number in range(3)] == ["paused"] * 3
+    shown = page(panel.widget)
+    assert "Pause: 3 of 4 done" in shown
+    failed = shown.index("is not running")
+    assert failed < shown.index(f"Paused {name}-0.")
+    panel.view.bulk.force.value = True
+    panel.view.bulk.buttons["remove"].click()
+    wait.until(lambda: not names(panel, name), what="the panel to follow")
+    assert "0 checked" not in page(panel.widget)
+    assert panel.checked == []
+    with pytest.raises(LabError, match="No row is checked"):
+        panel.act("stop")
+
+
+@pytest.mark.engine
+def test_check_all_that_is_shown(panel: ContainersPanel, engine: Engine, name: str) -> None:
+    """The box in the head checks what the search has left, and nothing else."""
+    for number in range(3):
+        create(engine.raw, f"{name}-{number}")
+    wait.until(lambda: len(names(panel, name)) == 3, what="the panel to follow")
+    panel.search = f"{name}-1"
+    head = panel.view.rows.widget.children[0].children[0]
+    head.value = True
+    panel.search = ""
+    assert [one.name for one in panel.checked] == [f"{name}-1"]
+
+
+@pytest.mark.engine
+def test_remove_with_volumes(panel: ContainersPanel, engine: Engine, name: str) -> None:
+    """A container's anonymous volumes go with it when that is asked for."""
+    mount = {"Type": "volume", "Target": "/data"}
+    body = {"Image": "busybox", "HostConfig": {"Mounts": [mount]}}
+    made = engine.raw.post("/containers/create", params={"name": name}, json=body).json()["Id"]
+    volume = engine.raw.get(f"/containers/{made}/json").json()["Mounts"][0]["Name"]
+    assert panel.remove(name, volumes=True).request.endswith("?v=true")
+    with pytest.raises(NotFound):
+        engine.raw.get(f"/volumes/{volume}")
+
+
+@pytest.mark.engine
+def test_create_form(panel: ContainersPanel, engine: Engine, name: str) -> None:
+    """The form creates a container as it was filled in, starts it, and closes."""
+    panel.view.opener.value = True
+    assert "busybox:latest" in panel.view.form.image.options
+    panel.view.form.fill(
+        {
+            "image": "busybox", "name": name, "command": "sh -c 'sleep 1000'", "env": "A=1\nB=2",
+            "ports": "80", "mounts": "", "restart": "on-failure:3",
+        }
+    )  # fmt: skip
+    panel.view.form.button.click()
+    until_state(panel, name, "running")
+    found = engine.raw.get(f"/containers/{name}/json").json()
+    assert found["Config"]["Cmd"] == ["sh", "-c", "sleep 1000"]
+    assert {"A=1", "B=2"} <= set(found["Config"]["Env"])
+    assert found["HostConfig"]["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3}
+    assert panel.view.opener.value is False
+    assert f"Create {name}: 2 of 2 done" in page(panel.widget)
+
+
+@pytest.mark.engine
+def test_create_without_start(panel: ContainersPanel, name: str) -> None:
+    """Without “start it” the container is created, and no more."""
+    assert panel.create(start=False, image="busybox", name=name).status == 201
+    assert until_state(panel, name, "created").status == "never started"
+
+
+@pytest.mark.engine
+def test_create_names_the_wrong_field(panel: ContainersPanel, engine: Engine, name: str) -> None:
+    """What can't be read is said at its field, in the form, and nothing is sent."""
+    outcome = panel.create(image="busybox", name=name, ports="eighty")
+    assert (outcome.status, outcome.ok) == (0, False)
+    assert panel.view.opener.value is True
+    assert panel.view.form.values["name"] == name
+    assert panel.view.form.wrong_field == "ports"
+    assert "can&#x27;t be read" in page(panel.widget)
+    with pytest.raises(NotFound):
+        engine.raw.get(f"/containers/{name}/json")
+    refused = panel.create(image="no-such-image", name=name)
+    assert refused.status == 404
+    assert not panel.view.form.wrong_field
+    assert "No such image" in page(panel.widget)
+
+
+@pytest.mark.engine
+def test_two_hundred_rows(fresh_engine: Engine) -> None:
+    """Two hundred containers are two hundred rows of eight widgets; a search makes none anew."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: _create_on(fresh_engine, f"many-{number}"), range(200)))
+    before = set(_instances)
+    with ContainersPanel(fresh_engine.endpoint) as panel:
+        assert len(panel.rows) == 200
+        mine = set(_instances) - before
+        assert len(mine) < 200 * 8 + 200
+        panel.search = "many-7"
+        panel.sort("name", descending=True)
+        assert len(panel.rows) == 11
+        assert set(_instances) - before == mine
+    assert len(set(_instances) - before) == 5
+
+
+def _create_on(engine: Engine, name: str) -> None:
+    with Client(engine.endpoint) as client:
+        create(client, name)

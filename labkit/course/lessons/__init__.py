@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from labkit.course.exercise import Lesson
-from labkit.course.lessons import inspect_containers, list_containers, run_and_stop, start_here
+from labkit.course.lessons import (
+    inspect_containers,
+    list_containers,
+    management_guard,
+    polite_client,
+    run_and_stop,
+    start_here,
+)
 from labkit.errors import CourseError
 
 LESSONS: dict[str, Lesson] = {
     module.lesson.notebook: module.lesson
-    for module in (start_here, list_containers, run_and_stop, inspect_containers)
+    for module in (
+        start_here,
+        list_containers,
+        run_and_stop,
+        inspect_containers,
+        management_guard,
+        polite_client,
+    )
 }
 
 
