@@ -157,7 +157,7 @@ class Hub(Service):
     def publish(self, name: str, versions: int) -> list[str]:
         """Put a small program into the hub, in so many versions, each of them another image.
 
-        An engine asks for a manifest that it has seen before with HEAD alone, which costs nothing:
+        An engine asks for an image that it has with HEAD alone, which costs nothing:
         who wants to spend a budget needs images that are new.
 
         :returns: what engines call them, such as ``hub.lab/library/app:1``.

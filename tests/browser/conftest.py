@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -22,6 +23,7 @@ from labkit import wait
 from labkit.app.serve import App
 from labkit.engine.engine import Engine
 
+FIRST = "00-start-here"
 COURSE = Path(__file__).parents[2] / "notebooks"
 LABKIT = Path(sys.executable).with_name("labkit")
 FLAGS = (
@@ -114,6 +116,53 @@ class LabServer:
                     process.kill()
         self._process.wait()
         self._terminal.close()
+
+
+class Notebook:
+    """A notebook that is open on the page; cells are called by their ids."""
+
+    def __init__(self, page: Page, path: Path) -> None:
+        self.page = page
+        self._ids = [cell["id"] for cell in json.loads(path.read_text())["cells"]]
+        self._panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+        expect(page.get_by_role("tab", name=path.name, selected=True)).to_be_visible()
+        expect(self._panel.locator(".jp-Cell")).to_have_count(len(self._ids))
+        expect(self._panel.locator(".jp-Toolbar-kernelName")).to_contain_text("Python 3")
+        status = self._panel.locator(".jp-Notebook-ExecutionIndicator")
+        expect(status).to_have_attribute("data-status", "idle")
+
+    def cell(self, name: str) -> Locator:
+        """The cell of that id."""
+        number = self._ids.index(name)
+        return self._panel.locator(f'.jp-Cell[data-windowed-list-index="{number}"]')
+
+    def click(self, name: str, line: str = "") -> None:
+        """Put the cursor into a cell, at the first line that has these words."""
+        self.cell(name).scroll_into_view_if_needed()
+        self.cell(name).locator(".cm-line", has_text=line).first.click()
+
+    def run(self, name: str) -> None:
+        """Run a cell with Shift + Enter."""
+        self.click(name)
+        self.page.keyboard.press("Shift+Enter")
+
+    def run_to(self, name: str) -> None:
+        """Run all cells to this one."""
+        self.click(name)
+        self.menu("Run", "Run All Above Selected Cell")
+        self.run(name)
+
+    def menu(self, *names: str) -> None:
+        """Choose from the menus."""
+        for name in names:
+            self.page.get_by_role("menuitem", name=name, exact=True).click()
+
+    def write(self, name: str, line: str, text: str) -> None:
+        """Type over a line of a cell, its indentation kept."""
+        self.click(name, line)
+        for key in ("Home", "Shift+End"):
+            self.page.keyboard.press(key)
+        self.page.keyboard.type(text)
 
 
 def _environment(home: Path) -> Mapping[str, str]:
@@ -266,3 +315,17 @@ def blank(new_page: Callable[[], Page]) -> Iterator[Screen]:
 def screen(blank: Screen, app: App) -> Screen:
     """The page of the web app, open in a browser that has never been here."""
     return blank.open(app)
+
+
+@pytest.fixture(scope="module")
+def open_lesson(running_lab: LabServer, new_page: Callable[[], Page]) -> Callable[[str], Notebook]:
+    """Open a lesson as a learner does: the lab begins with the first; a double click opens it."""
+
+    def opened(name: str) -> Notebook:
+        page = new_page()
+        page.goto(running_lab.url)
+        Notebook(page, running_lab.workspace / f"{FIRST}.ipynb")  # it won't come forward again
+        page.get_by_role("listitem", name=re.compile(f"{name}.ipynb")).dblclick()
+        return Notebook(page, running_lab.workspace / f"{name}.ipynb")
+
+    return opened

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -19,65 +18,18 @@ from labkit.engine import fleet, host
 from labkit.raw import Client
 
 if TYPE_CHECKING:
-    from tests.browser.conftest import LabServer
+    from tests.browser.conftest import LabServer, Notebook
 
 pytestmark = pytest.mark.engine
 
-FIRST, LESSON = "00-start-here", "01-list-containers"
-
-
-class Notebook:
-    """A notebook that is open on the page; cells are called by their ids."""
-
-    def __init__(self, page: Page, path: Path) -> None:
-        self.page = page
-        self._ids = [cell["id"] for cell in json.loads(path.read_text())["cells"]]
-        self._panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-        expect(page.get_by_role("tab", name=path.name, selected=True)).to_be_visible()
-        expect(self._panel.locator(".jp-Cell")).to_have_count(len(self._ids))
-        expect(self._panel.locator(".jp-Toolbar-kernelName")).to_contain_text("Python 3")
-        status = self._panel.locator(".jp-Notebook-ExecutionIndicator")
-        expect(status).to_have_attribute("data-status", "idle")
-
-    def cell(self, name: str) -> Locator:
-        """The cell of that id."""
-        number = self._ids.index(name)
-        return self._panel.locator(f'.jp-Cell[data-windowed-list-index="{number}"]')
-
-    def click(self, name: str, line: str = "") -> None:
-        """Put the cursor into a cell, at the first line that has these words."""
-        self.cell(name).scroll_into_view_if_needed()
-        self.cell(name).locator(".cm-line", has_text=line).first.click()
-
-    def run(self, name: str) -> None:
-        """Run a cell with Shift + Enter."""
-        self.click(name)
-        self.page.keyboard.press("Shift+Enter")
-
-    def menu(self, *names: str) -> None:
-        """Choose from the menus."""
-        for name in names:
-            self.page.get_by_role("menuitem", name=name, exact=True).click()
-
-    def write(self, name: str, line: str, text: str) -> None:
-        """Type over a line of a cell, its indentation kept."""
-        self.click(name, line)
-        for key in ("Home", "Shift+End"):
-            self.page.keyboard.press(key)
-        self.page.keyboard.type(text)
+LESSON = "01-list-containers"
 
 
 @pytest.fixture(scope="module")
-def lesson(running_lab: LabServer, new_page: Callable[[], Page]) -> Notebook:
+def lesson(open_lesson: Callable[[str], Notebook]) -> Notebook:
     """The lesson on containers, run from its top to the live panel."""
-    page = new_page()
-    page.goto(running_lab.url)
-    Notebook(page, running_lab.workspace / f"{FIRST}.ipynb")  # open: it won't come forward again
-    page.get_by_role("listitem", name=re.compile(f"{LESSON}.ipynb")).dblclick()
-    lesson = Notebook(page, running_lab.workspace / f"{LESSON}.ipynb")
-    lesson.click("panel")
-    lesson.menu("Run", "Run All Above Selected Cell")
-    lesson.run("panel")
+    lesson = open_lesson(LESSON)
+    lesson.run_to("panel")
     expect(lesson.cell("panel").locator(".lk-row")).to_have_count(5)
     return lesson
 

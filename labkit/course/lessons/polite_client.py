@@ -72,6 +72,11 @@ def _told(script: list[Answer]) -> str:
 
 def _expect_end(tutor: Tutor, said: JSON, script: list[Answer], wanted: list[int]) -> None:
     tutor.expect(
+        said["ended"] != "gave up",
+        saw=f"{_told(script)}. Your function gave up after {len(said['sent'])} requests.",
+        question="There was patience left. Is it the time that ends the tries, or their number?",
+    )
+    tutor.expect(
         said["ended"] == "returned" and said["returned"] == wanted,
         saw=f"{_told(script)}. Your function {_done(said)}, where {wanted} was to be returned.",
         question="Does it return one status for each image, that of the answer which was no refusal? Only 429 and 503 are tried again.",

@@ -128,6 +128,11 @@ def _expect_remaining(tutor: Tutor) -> None:
         question="Which method of HTTP asks for the headers alone, and costs no pull?",
     )
     tutor.expect(
+        answer is not None,
+        saw=f"{before} pulls are left. Your function returned None.",
+        question="Which status does the registry's answer have? Without a token it is 401, and no header tells of a limit.",
+    )
+    tutor.expect(
         answer == before and isinstance(answer, int),
         saw=f"{before} pulls are left. Your function returned {answer!r:.200}.",
         question="Does it ask the hub anew each time, and is what it returns one number: what remains, not the limit?",
@@ -204,7 +209,7 @@ def _expect_pull(tutor: Tutor, image: str, wanted: str, why: str) -> None:
     tutor.expect(
         answer == wanted,
         saw=f"{why} For {image} your function returned {answer!r:.200}, where it should say {wanted!r}.",
-        question="Pull such an image by hand, with client.api.pull and stream=True: where does it say why, in an exception or in a message of the stream? And what is said in all three versions of an end?",
+        question="Pull such an image by hand, with client.api.pull and stream=True: is the reason in an exception or in a message of the stream, and which words tell a spent budget from a missing image?",
     )
     tags = {tag for one in tutor.docker.api.images() for tag in one["RepoTags"] or ()}
     tutor.expect(
