@@ -6,6 +6,13 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Machines are noisy: no test fails for being slow, and the same tests try the same examples.
+settings.register_profile(
+    "labkit", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("labkit")
 
 
 def pytest_configure(config: pytest.Config) -> None:
