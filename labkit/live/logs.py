@@ -244,10 +244,14 @@ class LogFeed:
         self._tail = None  # from here on, all that comes is new
 
     def _wait(self, client: raw.Client, state: _State) -> None:
-        """Wait for the next start or the end of all; what happened meanwhile is told too."""
+        """Wait for the next start or the end of all; what happened meanwhile is told too.
+
+        The event of a start comes a moment after it: of a container that has ended at once, after
+        its end. So a start counts only when the container is another since.
+        """
         filters = {"type": ["container"], "container": [state.id], "event": ["start", "destroy"]}
         with self._open(client.events(since=state.since, filters=filters)) as events:
-            if next(events, None):
+            if any(self._look(client) != state for _ in events):
                 self._said, self._pause = "", _FIRST_PAUSE
 
     def _open(self, stream: AnyStream) -> AnyStream:
