@@ -5,7 +5,9 @@
 RUN := .venv/bin
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 \
 	--nbval-sanitize-with=notebooks/sanitize.cfg
-PARALLEL := -n 2 --dist loadfile
+# What takes longest begins first: the browser, then the notebooks.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+WHAT := tests/browser notebooks tests
 
 menu:  ## This menu
 	@echo "Docker API Lab"
@@ -18,12 +20,12 @@ lab: .venv/ready  ## Open the lessons in JupyterLab (LAB_ARGS="--port 9999" pass
 test: .venv/ready lint  ## Run everything: unit, engine, notebook and browser tests (minutes)
 	@sh scripts/system.sh test
 	@$(RUN)/labkit prepare
-	@$(RUN)/pytest $(PARALLEL) $(NBVAL) -m "not slow" tests notebooks $(TEST_ARGS)
+	@$(RUN)/pytest $(PARALLEL) $(NBVAL) -m "not slow" $(WHAT) $(TEST_ARGS)
 
 test-all: .venv/ready lint  ## The same and what takes longer: the notebooks on every engine version
 	@sh scripts/system.sh test
 	@$(RUN)/labkit prepare 20.10 26.1 28.5
-	@$(RUN)/pytest $(PARALLEL) $(NBVAL) tests notebooks $(TEST_ARGS)
+	@$(RUN)/pytest $(PARALLEL) $(NBVAL) $(WHAT) $(TEST_ARGS)
 
 lint: .venv/ready  ## Check style and types
 	@$(RUN)/ruff check .

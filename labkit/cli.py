@@ -66,6 +66,7 @@ def up(
     version: Version = image.DEFAULT,
     *,
     tcp: Annotated[bool, typer.Option(help="Also listen on TCP with mutual TLS.")] = False,
+    hub: Annotated[bool, typer.Option("--hub", help="Pull from the running lab hub.")] = False,
     as_json: AsJSON = False,
 ) -> None:
     """Start an engine that stays until `labkit down`."""
@@ -77,10 +78,11 @@ def up(
             f"{' and TLS' if running[name].spec.tcp else ''}.",
             hint=f"labkit down {name} first, or choose another --name.",
         )
+    start = hub_command.start_engine if hub else Engine.start
     engine = (
         Engine.attach(name)
         if name in running
-        else Engine.start(name=name, version=version, tcp=tcp, keep=True, say=progress)
+        else start(name=name, version=version, tcp=tcp, keep=True, say=progress)
     )
     described = {"name": engine.name, "version": engine.version, "socket": str(engine.socket)}
     if tcp:
@@ -138,6 +140,7 @@ def status(*, as_json: AsJSON = False) -> None:
     try:
         with host.find(start=False).client() as client:
             rows = [_describe(found) for found in fleet.engines(client)]
+            rows += [_describe_companion(found) for found in fleet.companions(client)]
     except HostMissing:
         rows = []
     if as_json:
@@ -146,24 +149,34 @@ def status(*, as_json: AsJSON = False) -> None:
     _print_table(
         "No engine runs. labkit up starts one.",
         rows,
-        {
-            "name": str,
-            "version": str,
-            "socket": str,
-            "started": _age,
-            "owner": str,
-        },
+        {"name": str, "version": str, "socket": str, "started": _age, "owner": str},
     )
 
 
+def _describe_companion(found: fleet.Companion) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "version": found.kind,
+        "socket": f"http://127.0.0.1:{found.port}",
+        "started": found.created,
+        "owner": _whose(found.owner, keep=found.keep, orphan=found.orphan),
+        "tcp": True,
+    }
+
+
+def _whose(owner: str, *, keep: bool, orphan: bool) -> str:
+    if orphan:
+        return "nobody any more"
+    return "kept until labkit down" if keep else f"process {owner.split(':')[-2]}"
+
+
 def _describe(found: fleet.Found) -> dict[str, Any]:
-    owner = "kept until labkit down" if found.spec.keep else f"process {found.owner.split(':')[-2]}"
     return {
         "name": found.name,
         "version": found.spec.version,
         "socket": str(fleet.folder(found.name) / "docker.sock"),
         "started": found.created,
-        "owner": "nobody any more" if found.orphan else owner,
+        "owner": _whose(found.owner, keep=found.spec.keep, orphan=found.orphan),
         "tcp": found.spec.tcp,
     }
 

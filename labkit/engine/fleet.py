@@ -54,6 +54,43 @@ class Found:
         return not (self.spec.keep or container.owner_lives(self.owner))
 
 
+@dataclass(frozen=True)
+class Companion:
+    """A hub or a mirror as its labels describe it.
+
+    ``address`` is what engines reach it at, ``port`` where it is on this machine's loopback.
+    """
+
+    name: str
+    kind: str
+    container_id: str
+    owner: str
+    keep: bool
+    created: int
+    address: str
+    port: int
+
+    @classmethod
+    def listed(cls, row: dict[str, Any]) -> Companion:
+        """Read one element of ``GET /containers/json``."""
+        described, networks = row["Labels"], row["NetworkSettings"]["Networks"]
+        return cls(
+            name=described[f"{LABEL}.name"],
+            kind=described[LABEL],
+            container_id=row["Id"],
+            owner=described[f"{LABEL}.owner"],
+            keep=described[f"{LABEL}.keep"] == "true",
+            created=row["Created"],
+            address=next((one["IPAddress"] for one in networks.values()), ""),
+            port=next((one["PublicPort"] for one in row["Ports"] if "PublicPort" in one), 0),
+        )
+
+    @property
+    def orphan(self) -> bool:
+        """Whether nobody needs it any more: the process that it was started for has ended."""
+        return not (self.keep or container.owner_lives(self.owner))
+
+
 def mine(kind: str) -> dict[str, str]:
     """The two labels of everything that the kit makes for this user."""
     return {LABEL: kind, f"{LABEL}.scope": places.scope()}
@@ -141,12 +178,10 @@ def engines(client: docker.DockerClient) -> list[Found]:
     return sorted(found, key=lambda one: one.created)
 
 
-def ports(client: docker.DockerClient, kind: str) -> list[int]:
-    """The loopback ports of the running hubs or mirrors of this user, the newest last."""
-    rows = sorted(_containers(client, kind), key=lambda row: int(row["Created"]))
-    return [
-        int(port["PublicPort"]) for row in rows for port in row["Ports"] if "PublicPort" in port
-    ]
+def companions(client: docker.DockerClient) -> list[Companion]:
+    """Every hub and mirror of this user, oldest first."""
+    rows = [row for kind in COMPANIONS for row in _containers(client, kind)]
+    return [Companion.listed(row) for row in sorted(rows, key=lambda row: int(row["Created"]))]
 
 
 def _containers(client: docker.DockerClient, kind: str) -> list[dict[str, Any]]:
@@ -180,16 +215,10 @@ def down(client: docker.DockerClient) -> list[str]:
 
 def _end_companions(client: docker.DockerClient, *, orphans_only: bool) -> list[str]:
     """Remove the hubs and mirrors that nobody needs any more, or all; their names."""
-    names = []
-    for row in (one for kind in COMPANIONS for one in _containers(client, kind)):
-        described = row["Labels"]
-        needed = described[f"{LABEL}.keep"] == "true" or container.owner_lives(
-            described[f"{LABEL}.owner"]
-        )
-        if not (orphans_only and needed):
-            remove(client, row["Id"])
-            names.append(str(described[f"{LABEL}.name"]))
-    return names
+    unwanted = [one for one in companions(client) if one.orphan or not orphans_only]
+    for one in unwanted:
+        remove(client, one.container_id)
+    return [one.name for one in unwanted]
 
 
 def end(client: docker.DockerClient, found: Found) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from labkit.engine import fleet, host
+from labkit.engine.engine import Engine
 from labkit.errors import BadForm, EngineError
 from labkit.hub import watch as watching
-from labkit.hub.hub import NAME, Hub
+from labkit.hub.hub import NAME, Hub, engine
 from labkit.hub.limits import DOCKER_HUB, Registry
 from labkit.hub.watch import Sample
 
@@ -40,6 +41,7 @@ def up(
     accounts = dict(map(_account, account or []))
     hub = Hub.start(limit=limit or None, window=window, accounts=accounts, keep=True)
     screen.print(f"The lab hub answers at {hub.url} on this machine; engines call it {NAME}.")
+    screen.print("labkit up --hub starts an engine that pulls from it.")
     for one in hub.accounts.values():
         if one.name in accounts:
             screen.print(f"Account {escape(one.name)}, password {one.password}")
@@ -91,11 +93,28 @@ def draw(
 def _registry(url: str, *, docker_hub: bool) -> Registry:
     if url or docker_hub:
         return Registry(url.rstrip("/") or DOCKER_HUB)
+    return Registry(f"http://127.0.0.1:{running().port}")
+
+
+def start_engine(**options: Any) -> Engine:
+    """Start an engine that pulls from the running lab hub, plain names too.
+
+    :param options: those of :meth:`Engine.start`.
+    :raises EngineError: no hub runs.
+    """
+    return engine(running().address, mirror=True, **options)
+
+
+def running() -> fleet.Companion:
+    """The lab hub that runs, the newest of several.
+
+    :raises EngineError: none does.
+    """
     with host.find(start=False).client() as client:
-        urls = [f"http://127.0.0.1:{port}" for port in fleet.ports(client, "hub")]
-    if not urls:
+        hubs = [one for one in fleet.companions(client) if one.kind == Hub.kind and one.port]
+    if not hubs:
         raise EngineError("No lab hub runs.", hint="labkit hub up starts one; or --docker-hub.")
-    return Registry(urls[-1])
+    return hubs[-1]
 
 
 def _account(text: str) -> tuple[str, int | None]:

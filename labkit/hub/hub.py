@@ -14,7 +14,7 @@ from labkit.hub import stock
 from labkit.hub.service import Service, created
 from labkit.hub.settings import FOLDER, KEEPER, Account, Settings, mirror_files, seconds
 
-__all__ = ["NAME", "Hub", "Mirror"]
+__all__ = ["NAME", "Hub", "Mirror", "engine"]
 
 NAME = "hub.lab"
 """What engines call the hub; an image of it is ``hub.lab/library/busybox``."""
@@ -25,6 +25,14 @@ _RUN_HUB = (
     f"while true; do haproxy -db -f {FOLDER}/haproxy.cfg; sleep 0.05; done"
 )
 _RUN_MIRROR = f"exec docker-registry serve {FOLDER}/registry.yml"
+
+
+def engine(address: str, *, mirror: bool = False, **options: Any) -> Engine:
+    """Start an engine that calls the hub at that address :data:`NAME`; see :meth:`Hub.engine`."""
+    args = [f"--insecure-registry={NAME}", *options.pop("args", ())]
+    if mirror:
+        args.append(f"--registry-mirror=http://{NAME}")
+    return Engine.start(args=args, hosts={NAME: address}, **options)
 
 
 class Hub(Service):
@@ -139,10 +147,7 @@ class Hub(Service):
         :param mirror: also ask it first for every image of Docker Hub: ``docker pull busybox``.
         :param options: those of :meth:`Engine.start`.
         """
-        args = [f"--insecure-registry={NAME}", *options.pop("args", ())]
-        if mirror:
-            args.append(f"--registry-mirror=http://{NAME}")
-        return Engine.start(args=args, hosts=self.hosts, **options)
+        return engine(self.address, mirror=mirror, **options)
 
     def push(self, archive: bytes, repository: str = "library") -> list[str]:
         """Put the images of a ``docker save`` archive into the hub; their names there."""

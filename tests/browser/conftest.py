@@ -131,6 +131,10 @@ class Notebook:
         status = self._panel.locator(".jp-Notebook-ExecutionIndicator")
         expect(status).to_have_attribute("data-status", "idle")
 
+    def beside(self, path: Path) -> Notebook:
+        """Another notebook, on the same page."""
+        return Notebook(self.page, path)
+
     def cell(self, name: str) -> Locator:
         """The cell of that id."""
         number = self._ids.index(name)
@@ -319,13 +323,11 @@ def screen(blank: Screen, app: App) -> Screen:
 
 @pytest.fixture(scope="module")
 def open_lesson(running_lab: LabServer, new_page: Callable[[], Page]) -> Callable[[str], Notebook]:
-    """Open a lesson as a learner does: the lab begins with the first; a double click opens it."""
+    """Open a lesson at its own address."""
 
     def opened(name: str) -> Notebook:
         page = new_page()
-        page.goto(running_lab.url)
-        Notebook(page, running_lab.workspace / f"{FIRST}.ipynb")  # it won't come forward again
-        page.get_by_role("listitem", name=re.compile(f"{name}.ipynb")).dblclick()
+        page.goto(running_lab.url.replace(FIRST, name))
         return Notebook(page, running_lab.workspace / f"{name}.ipynb")
 
     return opened

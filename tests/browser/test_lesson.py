@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -22,13 +23,18 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-LESSON = "01-list-containers"
+FIRST, LESSON = "00-start-here", "01-list-containers"
 
 
 @pytest.fixture(scope="module")
-def lesson(open_lesson: Callable[[str], Notebook]) -> Notebook:
-    """The lesson on containers, run from its top to the live panel."""
-    lesson = open_lesson(LESSON)
+def lesson(running_lab: LabServer, open_lesson: Callable[[str], Notebook]) -> Notebook:
+    """The lesson on containers, run from its top to the live panel.
+
+    The lab opens with the first lesson; a double click opens this one.
+    """
+    first = open_lesson(FIRST)  # all of it is there: it won't come forward again
+    first.page.get_by_role("listitem", name=re.compile(f"{LESSON}.ipynb")).dblclick()
+    lesson = first.beside(running_lab.workspace / f"{LESSON}.ipynb")
     lesson.run_to("panel")
     expect(lesson.cell("panel").locator(".lk-row")).to_have_count(5)
     return lesson

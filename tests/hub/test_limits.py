@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.engine import fleet, host
+from labkit.engine.engine import Engine
 from labkit.errors import EngineError, LabError
 from labkit.hub import watch
 from labkit.hub.hub import Hub
@@ -86,6 +89,27 @@ def test_the_command_line(hub: Hub, tmp_path: Path) -> None:
     assert "registry_pull_remaining{" in (tmp_path / "a.prom").read_text()
     assert command("draw", "log.csv", "picture.png", cwd=tmp_path).returncode == 0
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.engine
+def test_a_hub_that_stays(tmp_path: Path) -> None:
+    """``hub up`` prints its address and passwords; ``up --hub`` starts an engine that uses it."""
+    words = ["up", "--limit=7", "--window=1h", "--account=student=9"]
+    said = command(*words, cwd=tmp_path).stdout
+    with host.find().client() as client:
+        (hub,) = [one for one in fleet.companions(client) if f":{one.port} " in said]
+        try:
+            assert hub.keep
+            assert "Account student, password " in said
+            name = f"class-{secrets.token_hex(3)}"
+            subprocess.run([LABKIT, "up", "--hub", f"--name={name}"], check=True)
+            with Engine.attach(name) as engine:
+                engine.docker.images.remove("busybox")
+                assert engine.docker.images.pull("busybox").tags == ["busybox:latest"]
+            status = subprocess.run([LABKIT, "status"], capture_output=True, text=True, check=True)
+            assert hub.name in status.stdout
+        finally:
+            fleet.remove(client, hub.container_id)
 
 
 @pytest.mark.parametrize("name", ["diary.csv", "diary.db"])
