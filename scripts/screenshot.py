@@ -82,7 +82,7 @@ def main() -> None:
             args=["--no-sandbox", "--disable-gpu"],
         ) as browser,
     ):
-        page = browser.new_page(viewport={"width": 1400, "height": 960})
+        page = browser.new_page(viewport={"width": 1400, "height": 1020})
         page.goto(url)
         run(page)
         page.screenshot(path=picture, animations="disabled")
