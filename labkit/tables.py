@@ -25,7 +25,17 @@ from labkit.errors import EngineError
 from labkit.raw import Client
 from labkit.table import Table
 
-__all__ = ["Source", "Table", "containers", "diff", "images", "inspect", "networks", "volumes"]
+__all__ = [
+    "Source",
+    "Table",
+    "containers",
+    "diff",
+    "images",
+    "inspect",
+    "networks",
+    "port_names",
+    "volumes",
+]
 
 Source = Client | docker.DockerClient
 JSON = dict[str, Any]
@@ -54,7 +64,7 @@ def containers(
             "image": _text(_image_name(one["Image"]) for one in found),
             "state": _text(one["State"] for one in found),
             "status": _text(one["Status"] for one in found),
-            "ports": _text(_ports(one["Ports"]) for one in found),
+            "ports": _text(", ".join(port_names(one["Ports"])) for one in found),
             "created": _times(one["Created"] for one in found),
             "id": _text(one["Id"][:_SHORT] for one in found),
         }
@@ -221,10 +231,16 @@ def _image_name(image: str) -> str:
     return _short(image) if image.startswith("sha256:") else image
 
 
-def _ports(ports: list[JSON] | None) -> str:
-    """Write ports as the docker CLI does, one published on IPv4 and IPv6 once."""
-    ports = sorted(ports or [], key=lambda one: (one["PrivatePort"], one["Type"]))
-    return ", ".join(dict.fromkeys(map(_port, ports)))
+def port_names(ports: Iterable[JSON] | None) -> list[str]:
+    """Write the ``Ports`` of a listed container as the docker CLI does: ``8080->80/tcp``.
+
+    In order; one that is published on IPv4 and IPv6 alike stands once.
+    """
+    return list(dict.fromkeys(map(_port, sorted(ports or [], key=_port_order))))
+
+
+def _port_order(one: JSON) -> tuple[int, str, str, int]:
+    return one["PrivatePort"], one["Type"], one.get("IP", ""), one.get("PublicPort") or 0
 
 
 def _port(one: JSON) -> str:

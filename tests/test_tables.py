@@ -13,7 +13,7 @@ from labkit import tables
 from labkit.errors import BadRequest, EngineError, NotFound
 from labkit.raw import Client
 from labkit.table import Table
-from labkit.tables import _ports
+from labkit.tables import port_names
 from labkit.wire import record
 
 TIME = "datetime64[s, UTC]"
@@ -100,8 +100,8 @@ def test_port_on_both_addresses_is_written_once() -> None:
         {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},  # noqa: S104  # read, not bound
         {"PrivatePort": 53, "Type": "udp"},
     ]
-    assert _ports(both) == "53/udp, 8080->80/tcp"
-    assert _ports(None) == ""
+    assert ", ".join(port_names(both)) == "53/udp, 8080->80/tcp"
+    assert port_names(None) == []
 
 
 @pytest.mark.engine

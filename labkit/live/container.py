@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from labkit.tables import port_names
+
 __all__ = ["ContainerRow"]
 
 JSON = Mapping[str, Any]
@@ -20,7 +22,6 @@ _RUNNING = {"running", "paused", "restarting"}
 _STARTABLE = {"created", "exited", "dead"}
 _EXIT = re.compile(r"\((\d+)\)")
 _HEALTH = re.compile(r"\((healthy|unhealthy|health: starting)\)")
-_EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # read from an answer, bound by nobody here
 _SHORT = 12
 _SIGNALLED = 128
 
@@ -61,7 +62,7 @@ class ContainerRow:
             state=state,
             status=_status(state, int(code[1]) if code else 0, health),
             health=health if state in _RUNNING else "",
-            ports=_ports(map(_listed_port, one.get("Ports") or [])),
+            ports=tuple(port_names(one.get("Ports"))),
             networks=_networks(one),
             volumes=_volumes(one),
             created=int(one.get("Created") or 0),
@@ -80,7 +81,7 @@ class ContainerRow:
             state=word,
             status=_status(word, int(state.get("ExitCode", 0)), health),
             health=health if word in _RUNNING else "",
-            ports=_ports(_inspected_ports((one.get("NetworkSettings") or {}).get("Ports"))),
+            ports=tuple(port_names(_ports((one.get("NetworkSettings") or {}).get("Ports")))),
             networks=_networks(one),
             volumes=_volumes(one),
             created=_seconds(one.get("Created")),
@@ -141,30 +142,14 @@ def _image(name: str | None) -> str:
     return name[len("sha256:") :][:_SHORT] if name.startswith("sha256:") else name
 
 
-Port = tuple[int, str, str, int]  # inside, protocol, address outside, port outside or 0
-
-
-def _listed_port(one: JSON) -> Port:
-    outside = (str(one.get("IP", "")), int(one.get("PublicPort") or 0))
-    return (int(one["PrivatePort"]), str(one["Type"]), *outside)
-
-
-def _inspected_ports(ports: Mapping[str, list[JSON] | None] | None) -> Iterable[Port]:
-    for name, bindings in (ports or {}).items():
-        inside, _, protocol = name.partition("/")
+def _ports(inspected: Mapping[str, list[JSON] | None] | None) -> Iterable[dict[str, Any]]:
+    """Give the ports of an inspect the shape that they have in a list."""
+    for name, bindings in (inspected or {}).items():
+        number, _, protocol = name.partition("/")
+        inside = {"PrivatePort": int(number), "Type": protocol or "tcp"}
         for one in bindings or [{}]:
-            outside = (str(one.get("HostIp", "")), int(one.get("HostPort") or 0))
-            yield (int(inside), protocol or "tcp", *outside)
-
-
-def _ports(ports: Iterable[Port]) -> tuple[str, ...]:
-    """Write ports as the docker CLI does, in order, one published on IPv4 and IPv6 once."""
-    return tuple(dict.fromkeys(_port(*one) for one in sorted(ports)))
-
-
-def _port(inside: int, protocol: str, address: str, outside: int) -> str:
-    before = "" if address in _EVERYWHERE else f"{address}:"
-    return f"{before}{outside}->{inside}/{protocol}" if outside else f"{inside}/{protocol}"
+            outside = int(one.get("HostPort") or 0)
+            yield {**inside, "IP": str(one.get("HostIp", "")), "PublicPort": outside}
 
 
 def _networks(one: JSON) -> tuple[str, ...]:

@@ -163,7 +163,7 @@ def test_a_refusal_in_the_middle_is_swallowed(hub_of: Callable[..., Hub]) -> Non
 def test_the_docker_command_pulls(roomy: Hub) -> None:
     """The docker command of an engine pulls from the hub by its name."""
     with roomy.engine() as engine, engine.host.client() as client:
-        command = ["docker", "-H", f"unix://{'/labkit/docker.sock'}", "pull"]
+        command = ["docker", "-H", "unix:///labkit/docker.sock", "pull"]
         done = client.containers.get(engine.container_id).exec_run(
             [*command, f"{NAME}/library/busybox"]
         )
