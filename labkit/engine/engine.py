@@ -6,6 +6,7 @@ import contextlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +16,10 @@ from docker import DockerClient
 from docker.errors import DockerException
 
 from labkit import raw, sdk
-from labkit.endpoint import Endpoint
+from labkit.endpoint import Certificates, Endpoint
 from labkit.engine import container, fleet, image
 from labkit.engine import host as host_engine
+from labkit.engine.certificates import Server
 from labkit.engine.container import Spec
 from labkit.engine.launch import Launch, certificates_of, last_words, published_port
 from labkit.errors import EngineError, LabError
@@ -50,6 +52,7 @@ class Engine:
         tcp: bool = False,
         keep: bool = False,
         hosts: Mapping[str, str] | None = None,
+        server: Server | None = None,
         say: image.Say = print,
     ) -> Self:
         """Start a fresh engine and wait until its API answers.
@@ -61,6 +64,7 @@ class Engine:
         :param tcp: also listen on a loopback port with mutual TLS, see :attr:`tls`.
         :param keep: outlive this process, until ``labkit down``.
         :param hosts: addresses by name that it shall know, a lab hub's for one.
+        :param server: certificates of your own for the TCP port; clients are yours to issue.
         :param say: is told what takes long, and why.
         :raises HostError: there is no Docker to start it on.
         :raises VersionNotOffered: the kit has no such version.
@@ -70,9 +74,15 @@ class Engine:
         offered = image.offered(version)
         host = host_engine.find()
         bridged = fleet.needs_bridge(host)
+        if server and bridged:
+            raise EngineError(
+                "An engine with certificates of your own needs a unix socket on this machine.",
+                hint="Docker Desktop can't share one; use a Docker on Linux for this.",
+            )
         spec = Spec(
-            version, dict(env or {}), tuple(args), tcp or bridged, bridged, keep, dict(hosts or {})
-        )
+            version, dict(env or {}), tuple(args), tcp or bridged or bool(server), bridged, keep,
+            dict(hosts or {}),
+        )  # fmt: skip
         name = fleet.valid_name(name or f"engine-{secrets.token_hex(3)}")
         with host.client() as client:
             fleet.sweep(client)
@@ -83,6 +93,8 @@ class Engine:
                 name=name, spec=spec, host=host, owner=launch.owner, container_id=container_id
             )
             with _cleaning_up(engine):
+                if server:
+                    server.keep(engine.folder)
                 launch.bring_up(container_id)
         return engine
 
@@ -135,6 +147,10 @@ class Engine:
         with self.host.client() as client:
             port = published_port(client, self.container_id)
         return Endpoint(host="127.0.0.1", port=port, certificates=certificates_of(self.name))
+
+    def reached_with(self, certificates: Certificates) -> Endpoint:
+        """The loopback port, for a client that has these certificates."""
+        return replace(self.tls, certificates=certificates)
 
     @cached_property
     def docker(self) -> DockerClient:

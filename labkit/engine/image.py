@@ -23,7 +23,8 @@ MARK = {"labkit": "engine-image"}
 RECIPE = "labkit.recipe"
 ENGINE = "docker.io docker-cli iptables iproute2 ca-certificates procps mount kmod busybox-static"
 HUB = "docker-registry haproxy"  # a hub runs the same image with another command
-PACKAGES = f"{ENGINE} {HUB}"
+GUARD = "python3"  # what the authorization plugin is run by
+PACKAGES = f"{ENGINE} {HUB} {GUARD}"
 Say = Callable[[str], None]
 
 

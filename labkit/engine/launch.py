@@ -72,7 +72,7 @@ class Launch:
         """Start the container and wait until the engine answers at its socket."""
         pems = certificates_of(self.name)
         if self.spec.tcp:
-            archive = certificates.issue(pems.folder)
+            archive = certificates.server_half(fleet.folder(self.name), pems.folder)
             self.client.api.put_archive(container_id, "/etc", archive)
         try:
             self.client.api.start(container_id)

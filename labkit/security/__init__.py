@@ -1,0 +1,1 @@
+"""Securing the API: certificates, permissions, exposure, monitoring, updates."""
