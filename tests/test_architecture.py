@@ -19,7 +19,7 @@ LAYERS = (
     ("__init__",),
     ("course",),
     ("app", "panels"),
-    ("hub", "live"),
+    ("hub", "live", "security"),
     ("engine",),
     ("tables", "wire"),
     ("sdk",),

@@ -79,14 +79,14 @@ def test_volumes(engine: Engine, hand: Any, name: str, page: Callable[[Any], str
 @pytest.mark.engine
 def test_search_and_inspect(engine: Engine, hand: Any, name: str, page: Any) -> None:
     """The search leaves what has the words, and an inspect opens the table that all panels have."""
-    for number in range(3):
+    for number in ("one", "two", "three"):
         hand.client.post("/volumes/create", json={"Name": f"{name}-{number}"})
     with VolumesPanel(engine.endpoint) as panel:
-        panel.search = f"{name} -1"
-        assert [row.name for row in panel.rows] == [f"{name}-1"]
+        panel.search = f"{name} one"
+        assert [row.name for row in panel.rows] == [f"{name}-one"]
         with pytest.raises(LabError, match="shows no"):
-            panel.button(f"{name}-2", "inspect")
-        panel.button(f"{name}-1", "inspect").click()
+            panel.button(f"{name}-two", "inspect")
+        panel.button(f"{name}-one", "inspect").click()
         assert "Mountpoint" in page(panel)
         panel.search = "no such words"
         assert "No volume has these words." in page(panel)
