@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from labkit.endpoint import Certificates
+from labkit.engine.certificates import Server
 from labkit.errors import LabError
 from labkit.table import Table
 
@@ -32,13 +33,12 @@ _USAGES = {
 _GRACE = dt.timedelta(minutes=5)  # clocks differ
 
 
-@dataclass(frozen=True)
-class Leaf:
-    """A certificate, its private key and who signed it, as PEM bytes."""
+@dataclass(frozen=True, repr=False)
+class Leaf(Server):
+    """A certificate, its private key and who signed it, as PEM bytes.
 
-    cert: bytes
-    key: bytes = field(repr=False)
-    ca: bytes = field(repr=False)
+    One for a server can be given to an engine: ``Engine.start(server=leaf)``.
+    """
 
     def write(self, folder: Path | str) -> Certificates:
         """Write ``ca.pem``, ``cert.pem`` and ``key.pem`` as ``DOCKER_CERT_PATH`` wants them.
@@ -153,7 +153,7 @@ class Authority:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        return Leaf(certificate.public_bytes(serialization.Encoding.PEM), secret, self.pem)
+        return Leaf(self.pem, certificate.public_bytes(serialization.Encoding.PEM), secret)
 
     def __repr__(self) -> str:
         return f"<Authority {self.name}>"
@@ -170,8 +170,8 @@ def read(pem: bytes) -> Table:
         "issuer": certificate.issuer.rfc4514_string(),
         "names": ", ".join(_sans(certificate)) or "none",
         "may be used by": ", ".join(_usages(certificate)) or "an authority",
-        "valid from": f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC",
-        "valid until": f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
+        "valid from": f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC",
+        "valid until": f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC",
     }
     return Table(pd.DataFrame({"value": facts}))
 

@@ -98,7 +98,8 @@ class Policy:
             if _matches(rule, request.method, path):
                 why = "" if role.trusted else _unreadable(request, path)
                 return Decision(not why, rule, why)
-        return Decision(allow=False, why=f"a {role.name} may not {request.method} {path}")
+        asked = f"{request.method} {path}"
+        return Decision(allow=False, why=f"the role {role.name} has no rule for {asked}")
 
 
 def _unreadable(request: Request, path: str) -> str:
