@@ -11,7 +11,10 @@ from labkit.errors import LabError
 
 @dataclass(frozen=True)
 class Certificates:
-    """The three PEM files of Docker's ``DOCKER_CERT_PATH``, in one folder."""
+    """The three PEM files of Docker's ``DOCKER_CERT_PATH``, in one folder.
+
+    As with the ``docker`` command, who has no certificate of their own has ``ca.pem`` alone.
+    """
 
     folder: Path
 
@@ -29,6 +32,13 @@ class Certificates:
     def key(self) -> Path:
         """The client's private key."""
         return self.folder / "key.pem"
+
+    @property
+    def own(self) -> tuple[str, str] | None:
+        """The files of certificate and key; None where the folder has neither, only ``ca.pem``."""
+        if self.cert.exists() or self.key.exists():
+            return str(self.cert), str(self.key)
+        return None
 
 
 @dataclass(frozen=True)

@@ -107,11 +107,7 @@ def _unasked(endpoint: Endpoint, version: str, timeout: int) -> docker.DockerCli
 
 def _tls(certificates: Certificates) -> TLSConfig:
     """Both sides prove who they are: without ``verify``, the SDK would not check the engine."""
-    return TLSConfig(
-        client_cert=(str(certificates.cert), str(certificates.key)),
-        ca_cert=str(certificates.ca),
-        verify=True,
-    )
+    return TLSConfig(client_cert=certificates.own, ca_cert=str(certificates.ca), verify=True)
 
 
 def _api_error(endpoint: Endpoint, cause: ForeignAPIError) -> LabError:

@@ -33,7 +33,7 @@ def require(endpoint: Endpoint) -> None:
     :raises EngineError: when a certificate file is missing, or no socket's path can be so long.
     """
     certificates = endpoint.certificates
-    files = (certificates.ca, certificates.cert, certificates.key) if certificates else ()
+    files = (certificates.ca, *map(Path, certificates.own or ())) if certificates else ()
     for file in files:
         if not file.is_file():
             hint = (
@@ -74,7 +74,8 @@ def _connect_unix(path: Path, timeout: float | None) -> socket.socket:
 def _encrypt(plain: socket.socket, host: str, certificates: Certificates) -> ssl.SSLSocket:
     try:
         context = ssl.create_default_context(cafile=certificates.ca)
-        context.load_cert_chain(certificates.cert, certificates.key)
+        if certificates.own:
+            context.load_cert_chain(*certificates.own)
         return context.wrap_socket(plain, server_hostname=host)
     except BaseException:
         plain.close()
@@ -88,7 +89,7 @@ def session(endpoint: Endpoint) -> requests.Session:
     made.mount("http+unix://", _Adapter())
     if endpoint.certificates:
         made.verify = str(endpoint.certificates.ca)
-        made.cert = (str(endpoint.certificates.cert), str(endpoint.certificates.key))
+        made.cert = endpoint.certificates.own
     return made
 
 

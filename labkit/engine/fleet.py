@@ -239,7 +239,8 @@ def set_aside(client: docker.DockerClient, container_id: str, name: str) -> None
     with contextlib.suppress(DockerNotFound):
         client.api.rename(container_id, f"{ASIDE}{container_id[:12]}")
     end_bridge(socket)
-    socket.unlink(missing_ok=True)
+    for one in folder(name).glob("*.sock"):  # also that of a proxy in front of it
+        one.unlink(missing_ok=True)
 
 
 def thaw(socket: Path) -> None:

@@ -203,17 +203,22 @@ def decisions(log: str) -> Table:
 
 
 def matrix(users: Mapping[str, Endpoint], requests: Sequence[tuple[str, str, Any]]) -> Table:
-    """Try every request as every user: a row for each request, a column with the status for each.
+    """Try each request as each user, in this order: a row for each request, with the statuses.
 
     :param users: where each user connects, with certificates of their own.
     :param requests: method, path and JSON body, None for no body.
     """
-    cells: dict[str, list[int]] = {}
-    for user, endpoint in users.items():
-        with raw.Client(endpoint, timeout=30) as client:
-            cells[user] = [_status(client, *request) for request in requests]
+    with contextlib.ExitStack() as stack:
+        clients = {
+            user: stack.enter_context(raw.Client(endpoint, timeout=30))
+            for user, endpoint in users.items()
+        }
+        rows = [
+            {user: _status(client, *request) for user, client in clients.items()}
+            for request in requests
+        ]
     index = pd.Index([_cell_name(*request) for request in requests], name="request")
-    return Table(pd.DataFrame(cells, index=index))
+    return Table(pd.DataFrame(rows, index=index))
 
 
 def _status(client: raw.Client, method: str, path: str, body: Any) -> int:

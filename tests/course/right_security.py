@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from labkit.security import refusals
 from labkit.security.certificates import Authority
 
 Lab = Any
@@ -114,6 +115,34 @@ def _general(name: str) -> x509.GeneralName:
     return x509.DNSName(name)
 
 
+def diagnose_by_words(text: str) -> str | None:
+    """Look for the words of the lesson's table."""
+    said = text.lower()
+    for words, diagnosis in {
+        "certificate required": "no client certificate",
+        "alert unknown ca": "unknown authority",
+        "alert certificate expired": "client certificate out of date",
+        "alert bad certificate": "bad client certificate",
+        "unable to get local issuer": "unknown engine",
+        "not valid for": "wrong name",
+        "does not match target": "wrong name",
+        "certificate has expired": "engine certificate out of date",
+        "unsuitable certificate purpose": "engine certificate for other use",
+        "key values mismatch": "wrong key",
+        "unable to set private key": "wrong key",
+        "http request to an https server": "http to a TLS port",
+    }.items():
+        if words in said:
+            return diagnosis
+    return None
+
+
+def diagnose_by_labkit(text: str) -> str | None:
+    """Use the course's own library."""
+    found = refusals.explain(text)
+    return found.name if found else None
+
+
 def root_by_fields(method: str, path: str, body: Any) -> bool:
     """Look at each dangerous field."""
     host = (body or {}).get("HostConfig") or {}
@@ -184,6 +213,10 @@ RIGHT: dict[str, dict[str, Callable[[Lab], Learners]]] = {
     "issue-certificates": {
         "labkit": lambda _: issue_with_labkit,
         "by hand": lambda _: issue_by_hand,
+    },
+    "read-refusals": {
+        "words": lambda _: diagnose_by_words,
+        "labkit": lambda _: diagnose_by_labkit,
     },
     "gives-root": {
         "by fields": lambda _: root_by_fields,

@@ -184,6 +184,23 @@ def wrong(right: ModuleType) -> dict[str, dict[str, Callable[[Lab], Learners]]]:
                 "ca": str(Authority().pem), "server": ["", ""], "users": dict.fromkeys(users),
             },
         },
+        "read-refusals": {
+            "letter case": lambda _: lambda text: (
+                None if "HTTP request" in text else right.diagnose_by_words(text)
+            ),
+            "one client's words": lambda _: lambda text: (
+                None if "target host name" in text else right.diagnose_by_words(text)
+            ),
+            "expired is expired": lambda _: lambda text: (
+                "client certificate out of date"
+                if "expired" in text
+                else right.diagnose_by_words(text)
+            ),
+            "the last word": lambda _: lambda text: text.split()[-1],
+            "always something": lambda _: lambda text: (
+                right.diagnose_by_words(text) or "bad client certificate"
+            ),
+        },
         "gives-root": {
             "any of the fields": root(),
             "privileged alone": root(("Privileged",)),

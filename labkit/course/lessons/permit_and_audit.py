@@ -167,7 +167,7 @@ trusted = true
 
 @lesson.exercise(
     "find-who",
-    points=3,
+    points=4,
     hints=(
         "The one who did it sent a DELETE for this container, and the engine answered that it was done. What status has a removal that worked?",
         "A path can begin with a version and end with a query, and names a container by its name or by its id, whole or only the beginning. path.split('?')[0].rsplit('/', 1)[-1] is what it was called.",
