@@ -125,7 +125,7 @@ def _name(requirement: str) -> str:
 def test_conda_users_get_the_same_packages() -> None:
     """environment.yml names every package that pyproject.toml needs, with the same lower bound."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    conda_names = {"docker": "docker-py", "requests-unixsocket": "requests-unixsocket"}
+    conda_names = {"docker": "docker-py", "prometheus-client": "prometheus_client"}
     listed = re.findall(r"^\s+- ([a-z][\w-]*[>=<.\d]*)$", _environment(), re.MULTILINE)
     for requirement in project["dependencies"]:
         name = _name(requirement)

@@ -28,9 +28,12 @@ def refusal(method: str, path: str, uri: str, body: bytes) -> str:
     :param path: without version and query; ``uri`` has both.
     :param body: as the engine gave it to its plugin, which may be nothing at all.
     """
-    if method in {"GET", "HEAD", "DELETE"}:
-        return ""
     try:
+        for pattern, known in _QUERIES.items():
+            if re.fullmatch(pattern, path):
+                _query(uri, known)
+        if method in {"GET", "HEAD", "DELETE"}:
+            return ""
         for pattern, check in _BODIES.items():
             if re.fullmatch(pattern, path):
                 check(_json(body), "")
@@ -39,8 +42,6 @@ def refusal(method: str, path: str, uri: str, body: bytes) -> str:
             return f"{method} {path} has a body that this policy can't judge"
         if body.strip() not in {b"", b"{}", b"null"}:
             return f"{method} {path} takes no body"
-        if path == "/images/create":
-            _query(uri, {"fromimage", "tag", "platform"})
     except _Refused as why:
         return str(why)
     return ""
@@ -108,7 +109,7 @@ def _fields(known: Mapping[str, Check]) -> Check:
 def _says_nothing(name: str, value: Any) -> bool:
     if name in {"maskedpaths", "readonlypaths"}:  # an empty list unmasks everything
         return value is None
-    return value is None or value is False or value in (0, "", [], {}, [""])
+    return value is None or value is False or value in (0, "", [], {})
 
 
 def _each(inner: Check) -> Check:
@@ -139,7 +140,7 @@ def _endpoints(value: Any, place: str) -> None:
     if not isinstance(value, dict):
         raise _Refused(f"{place} is no object")
     for name, settings in value.items():
-        _network(name, place)
+        _network(name or "host", place)  # an empty name fits every network
         if settings is not None:
             _ENDPOINT(settings, place)
 
@@ -148,7 +149,7 @@ def _all(*names: str) -> dict[str, Check]:
     return dict.fromkeys(names, _anything)
 
 
-_ENDPOINT = _fields(_all("IPAMConfig", "Links", "Aliases", "MacAddress", "DNSNames"))
+_ENDPOINT = _fields(_all("IPAMConfig", "Aliases", "MacAddress", "DNSNames"))
 _LOG = _fields({"Type": _one_of("", "json-file", "local", "none"), "Config": _anything})
 _VOLUME_OPTIONS = _fields(_all("NoCopy", "Labels", "Subpath"))
 _MOUNT = _fields({
@@ -165,7 +166,7 @@ _HOST_CONFIG = _fields({
     **_all(
         "AutoRemove", "PublishAllPorts", "PortBindings", "Dns", "DnsOptions", "DnsSearch",
         "ExtraHosts", "ReadonlyRootfs", "Tmpfs", "ShmSize", "Init", "CapDrop", "ConsoleSize",
-        "Links", "Ulimits",
+        "Ulimits",
     ),
     "Binds": _each(_bind),
     "Mounts": _each(_MOUNT),
@@ -205,6 +206,11 @@ _BODIES: dict[str, Check] = {
     r"/networks/[^/]+/connect": _fields({"Container": _anything, "EndpointConfig": _ENDPOINT}),
     r"/networks/[^/]+/disconnect": _fields(_all("Container", "Force")),
 }  # fmt: skip
+_QUERIES: dict[str, set[str]] = {  # what else they take is power: any other word is refused
+    r"/containers/[^/]+/top": set(),  # ps_args=e prints environments
+    r"/containers/[^/]+/start": {"detachkeys"},  # checkpoint-dir is a folder of the host
+    r"/images/create": {"fromimage", "tag", "platform"},  # fromSrc is an address to call
+}
 _BODILESS = (
     r"/containers/[^/]+/(start|stop|restart|kill|pause|unpause|rename|wait|resize)"
     r"|/(containers|images|volumes|networks)/prune|/images/create|/images/.+/tag"

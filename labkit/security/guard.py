@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import docker
 import pandas as pd
-from docker.errors import NotFound
 
 from labkit import archives, raw, wait
 from labkit.endpoint import Endpoint
 from labkit.engine import image
 from labkit.engine.engine import Engine
 from labkit.errors import APIError, EngineError, LabError
+from labkit.security.inside import Inside
 from labkit.security.plugin import FOLDER, LOG, PID, POLICY, SOCKET
 from labkit.security.policy import Policy, PolicyError
 from labkit.table import Table
@@ -49,6 +48,8 @@ class Guard:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        inside = Inside(engine)
+        self._put, self._read, self._run = inside.put, inside.read, inside.run
 
     @classmethod
     def on(cls, engine: Engine, policy: str) -> Self:
@@ -157,45 +158,20 @@ class Guard:
             if pid := self._read(f"{FOLDER}/{file}").decode().strip():
                 self._run("kill", f"-{name}", pid)
 
-    def _put(self, *files: archives.File | archives.Folder) -> None:
-        with self._container() as (client, container):
-            client.put_archive(container, "/", archives.pack(files))
-
-    def _read(self, path: str) -> bytes:
-        """A file in the engine's container; empty where there is none."""
-        with self._container() as (client, container):
-            try:
-                chunks, _ = client.get_archive(container, path)
-            except NotFound:
-                return b""
-            return next(iter(archives.unpack(b"".join(chunks)).values()), b"")
-
-    def _run(self, *command: str, detach: bool = False) -> int:
-        """Run a program in the engine's container; its exit code, 0 for one that goes on."""
-        with self._container() as (client, container):
-            run = client.exec_create(container, list(command))["Id"]
-            client.exec_start(run, detach=detach)
-            return int(client.exec_inspect(run)["ExitCode"] or 0)
-
-    @contextlib.contextmanager
-    def _container(self) -> Iterator[tuple[docker.APIClient, str]]:
-        with self.engine.host.client() as client:
-            yield client.api, self.engine.container_id
-
 
 def decisions(log: str) -> Table:
     """The plugin's log as a table: one row for each request, in the order of the decisions.
 
     Columns: time (UTC), user, auth, method, path, allow, rule, why, status; the status is missing
-    as long as the engine has not answered.
+    as long as the engine has not answered, and where it answered with an error of its own.
     """
     rows: dict[str, dict[str, Any]] = {}
     for line in filter(str.strip, log.splitlines()):
         told = json.loads(line)
         if "answers" not in told:
             rows[told["id"]] = told
-        elif told["answers"] in rows:
-            rows[told["answers"]]["status"] = told["status"]
+        elif told["answers"] in rows:  # of an error, dockerd tells its plugin no status: 0
+            rows[told["answers"]]["status"] = told["status"] or None
     table = Table(pd.DataFrame(list(rows.values()), columns=list(_COLUMNS)))
     table["time"] = pd.to_datetime(table["time"], unit="s", utc=True)
     table["status"] = table["status"].astype("Int64")

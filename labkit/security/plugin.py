@@ -146,6 +146,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 def _request(told: dict[str, Any]) -> Request:
     headers = {str(key).lower(): str(value) for key, value in _headers(told).items()}
+    kind = headers.get("content-type")
     try:
         body = base64.b64decode(told.get("RequestBody") or "", validate=True)
     except binascii.Error:
@@ -155,7 +156,8 @@ def _request(told: dict[str, Any]) -> Request:
         method=str(told.get("RequestMethod") or ""),
         uri=str(told.get("RequestUri") or ""),
         body=body,
-        content_type=headers.get("content-type", ""),
+        content_type="" if kind is None else kind or "?",  # none at all, or none that says a thing
+        length=headers.get("content-length", ""),
     )
 
 

@@ -37,6 +37,7 @@ class Request:
     uri: str
     body: bytes = b""
     content_type: str = ""
+    length: str = ""  # as its header has it, which a chunked body has not
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,12 @@ class Policy:
 
 def _unreadable(request: Request, path: str) -> str:
     kind = request.content_type.split(";")[0].strip().lower()
-    if request.method not in {"GET", "HEAD"} and kind not in _TYPES:
+    writes = request.method not in {"GET", "HEAD"}
+    if writes and kind not in _TYPES:
         return f"a body of the type {kind} can't be judged"
+    if request.content_type and not request.body and request.length != "0" and writes:
+        # Of two Content-Types the plugin sees the last one, and the engine goes by the first one.
+        return "the engine did not show the body, and an unread body can't be judged"
     return bodies.refusal(request.method, path, request.uri, request.body)
 
 

@@ -182,8 +182,8 @@ def find_who(tutor: Tutor) -> None:
         decisions = guard.decisions()
     calls = decisions[["time", "user", "method", "path", "allow", "status"]]
     records = [
-        {**call, "time": str(call["time"]), "status": int(call["status"])}
-        for call in calls.dropna().to_dict("records")
+        {**call, "time": str(call["time"]), "status": call["status"] or None}
+        for call in calls.fillna({"status": 0}).to_dict("records")
     ]
     for name, identity, who, how in removed:
         answer = tutor.ask(records, name, identity)
