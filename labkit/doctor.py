@@ -12,10 +12,8 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Literal
 
 import humanize
 import psutil
@@ -23,22 +21,12 @@ import psutil
 from labkit import raw, transport
 from labkit.engine import host, places, private, rights
 from labkit.errors import HostMissing, LabError
+from labkit.finding import Finding
+from labkit.security import exposure
 
 GIB = 2**30
 TOLERATED = 5  # seconds between two clocks
 THIS_CODE = 1767225600  # 2026-01-01: no clock that is right shows an earlier time
-Rating = Literal["good", "warning", "bad"]
-RATINGS: tuple[Rating, ...] = ("good", "warning", "bad")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, how it stands, what was seen, and what to do if it is not good."""
-
-    check: str
-    rating: Rating
-    seen: str
-    remedy: str = ""
 
 
 def examine() -> list[Finding]:
@@ -54,7 +42,7 @@ def examine() -> list[Finding]:
         clock,
         ipvs,
     )
-    return [check() for check in checks]
+    return [*(check() for check in checks), *exposure.findings()]
 
 
 def docker() -> Finding:

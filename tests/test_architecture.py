@@ -26,7 +26,7 @@ LAYERS = (
     ("raw",),
     ("events", "streams", "table", "transport", "unreachable", "images", "ratelimit"),
     ("archives", "endpoint", "wait"),
-    ("errors",),
+    ("errors", "finding"),
 )
 
 
