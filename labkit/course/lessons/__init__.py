@@ -7,6 +7,7 @@ from labkit.course.lessons import (
     inspect_containers,
     list_containers,
     management_guard,
+    permit_and_audit,
     polite_client,
     run_and_stop,
     start_here,
@@ -22,6 +23,7 @@ LESSONS: dict[str, Lesson] = {
         inspect_containers,
         management_guard,
         polite_client,
+        permit_and_audit,
     )
 }
 
