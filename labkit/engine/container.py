@@ -31,6 +31,8 @@ class Spec:
     :param bridged: whether the unix socket on this machine is a bridge to that port.
     :param keep: whether it outlives the process that started it.
     :param hosts: addresses by name, for its /etc/hosts.
+    :param cluster: the cluster that it is a node of: then it stays when it is stopped, and its
+        host name is what its own name has after the cluster's.
     """
 
     version: str
@@ -40,6 +42,11 @@ class Spec:
     bridged: bool = False
     keep: bool = False
     hosts: Mapping[str, str] = field(default_factory=dict)
+    cluster: str = ""
+
+    def hostname(self, container_name: str) -> str:
+        """What the engine calls itself."""
+        return container_name.rpartition(f"{self.cluster}-")[2] if self.cluster else "engine"
 
 
 def owner() -> str:
@@ -88,7 +95,7 @@ def create(
         labels=labels,
         host_config=config,
         environment={"DOCKER_TLS_CERTDIR": "", **spec.env},
-        hostname="engine",
+        hostname=spec.hostname(name),
         ports=[2376] if spec.tcp else None,
     )
     return str(created["Id"])

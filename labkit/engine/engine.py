@@ -53,6 +53,7 @@ class Engine:
         keep: bool = False,
         hosts: Mapping[str, str] | None = None,
         server: Server | None = None,
+        cluster: str = "",
         say: image.Say = print,
     ) -> Self:
         """Start a fresh engine and wait until its API answers.
@@ -64,6 +65,7 @@ class Engine:
         :param tcp: also listen on a loopback port with mutual TLS, see :attr:`tls`.
         :param keep: outlive this process, until ``labkit down``.
         :param hosts: addresses by name that it shall know, a lab hub's for one.
+        :param cluster: the cluster that it is a node of, see :mod:`labkit.swarm`.
         :param server: certificates of your own for the TCP port; clients are yours to issue.
         :param say: is told what takes long, and why.
         :raises HostError: there is no Docker to start it on.
@@ -81,7 +83,7 @@ class Engine:
             )
         spec = Spec(
             version, dict(env or {}), tuple(args), tcp or bridged or bool(server), bridged, keep,
-            dict(hosts or {}),
+            dict(hosts or {}), cluster,
         )  # fmt: skip
         name = fleet.valid_name(name or f"engine-{secrets.token_hex(3)}")
         with host.client() as client:

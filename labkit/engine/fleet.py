@@ -25,7 +25,7 @@ from docker.errors import NotFound as DockerNotFound
 
 from labkit import raw, transport
 from labkit.endpoint import Endpoint
-from labkit.engine import container, places
+from labkit.engine import container, networks, places
 from labkit.engine.container import LABEL, Spec
 from labkit.engine.host import Host
 from labkit.errors import EngineError, LabError
@@ -49,7 +49,7 @@ class Found:
     @property
     def orphan(self) -> bool:
         """Whether nobody needs it any more: the process that it was started for has ended."""
-        if self.aside or not self.running:
+        if self.aside or not (self.running or self.spec.cluster):
             return True
         return not (self.spec.keep or container.owner_lives(self.owner))
 
@@ -198,6 +198,7 @@ def sweep(client: docker.DockerClient) -> list[str]:
     orphans = [found for found in engines(client) if found.orphan]
     for found in orphans:
         end(client, found)
+    networks.remove(client, _ours("cluster"), orphans_only=True)
     return [found.name for found in orphans] + _end_companions(client, orphans_only=True)
 
 
@@ -209,6 +210,7 @@ def down(client: docker.DockerClient) -> list[str]:
     for volume in client.api.volumes(filters={"label": _ours("engine")})["Volumes"] or []:
         with contextlib.suppress(APIError):
             client.api.remove_volume(volume["Name"], force=True)
+    networks.remove(client, _ours("cluster"), orphans_only=False)
     remove_folders()
     return [found.name for found in every] + _end_companions(client, orphans_only=False)
 

@@ -1,0 +1,1 @@
+"""A Swarm of several engines: the cluster, and what its managers know."""
