@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import docker
@@ -43,6 +44,12 @@ class Spec:
     keep: bool = False
     hosts: Mapping[str, str] = field(default_factory=dict)
     cluster: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Spec:
+        """A spec as a label has it; what another version of the kit has put there is left out."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
     def hostname(self, container_name: str) -> str:
         """What the engine calls itself."""

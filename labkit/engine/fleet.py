@@ -163,7 +163,7 @@ def engines(client: docker.DockerClient) -> list[Found]:
     found = []
     for row in _containers(client, "engine"):
         described = row["Labels"]
-        spec = Spec(**json.loads(described[f"{LABEL}.spec"]))
+        spec = Spec.read(described[f"{LABEL}.spec"])
         found.append(
             Found(
                 name=described[f"{LABEL}.name"],

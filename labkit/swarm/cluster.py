@@ -157,7 +157,7 @@ class Cluster:
         said = "none of its engines runs"
         for engine in self.managers.values():
             try:
-                with Client(engine.endpoint, timeout=10) as client:
+                with Client(engine.endpoint, timeout=3) as client:
                     client.get("/nodes")
             except LabError as refused:
                 said = refused.message
@@ -167,6 +167,14 @@ class Cluster:
             f"No manager of {self.name} can act for it: {said}",
             hint="bring_back() what was stopped; a Swarm needs more than half of its managers.",
         )
+
+    @property
+    def can_act(self) -> bool:
+        """Whether some manager can act for the cluster: a majority of them lives."""
+        try:
+            return bool(self.manager)
+        except EngineError:
+            return False
 
     @property
     def managers(self) -> dict[str, Engine]:

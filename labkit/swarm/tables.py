@@ -86,7 +86,7 @@ def tasks(manager: Client, service: str = "") -> Table:
 def has_converged(manager: Client, service: str) -> bool:
     """Whether a service has the tasks that it wants, and no update is under way.
 
-    ``GET /services?status=true``, API 1.41+.
+    ``GET /services?status=true``, API 1.41+, and ``GET /tasks``.
     """
     described: dict[str, Any] = manager.get(f"/services/{service}").json()
     if (described.get("UpdateStatus") or {}).get("State") in _BUSY:
@@ -96,7 +96,10 @@ def has_converged(manager: Client, service: str) -> bool:
     if "ReplicatedJob" in described["Spec"]["Mode"]:
         job = described["Spec"]["Mode"]["ReplicatedJob"]
         return bool(status.get("CompletedTasks", 0) >= job.get("TotalCompletions", 1))
-    return bool(status["RunningTasks"] == status["DesiredTasks"])
+    wanted = {"service": [described["ID"]], "desired-state": ["running"]}
+    found = manager.get("/tasks", params={"filters": wanted}).json()
+    states = [task["Status"]["State"] for task in found]
+    return states == ["running"] * status["DesiredTasks"]
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: list[str], order: list[str]) -> Table:
