@@ -6,6 +6,8 @@ that no plugin was asked about. The events tell what has changed.
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from labkit.engine.engine import Engine
-from labkit.errors import EngineError
+from labkit.errors import EngineError, LabError
+from labkit.raw import Client
 from labkit.security import apilog, metrics
 from labkit.security.guard import Guard
 from labkit.security.inside import Inside
@@ -25,11 +28,10 @@ from labkit.table import Table
 __all__ = ["MONITORED", "Alert", "Audit", "alerts", "figure", "joined"]
 
 _METRICS = "127.0.0.1:9323"
-MONITORED = ("--debug", f"--metrics-addr={_METRICS}", "--experimental")
+MONITORED = ("--debug", f"--metrics-addr={_METRICS}")
 """What dockerd needs to be watched, for ``Engine.start(args=MONITORED)``.
 
-The metrics are served on the loopback of the engine's own container; 20.10 does so only if it may
-be experimental.
+The metrics are served on the loopback of the engine's own container.
 """
 
 SOCKET, UNKNOWN = "unix socket", "unknown"
@@ -41,6 +43,7 @@ _FETCH = (
     f"p.Path('{_FETCHED}').write_bytes(r.urlopen('http://{_METRICS}/metrics').read())"
 )
 _LINES = 1_000_000
+_SECRET = re.compile(r"\b(buildargs|remote|fromSrc)=[^&]*")  # may have a token in it
 _GONE = frozenset({"destroy", "remove", "delete", "untag", "prune"})
 _CAUSED = {"create": frozenset({"create", "pull", "import"}), "prune": _GONE}
 _KINDS = {
@@ -76,9 +79,17 @@ class Audit:
         return list(apilog.calls(self._engine.logs(lines=_LINES).splitlines()))
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event that the engine still has, up to now: ``GET /events``."""
-        with self._engine.raw.events(since=0, until=time.time()) as events:
+        """Every event that the engine still has, up to now: ``GET /events``.
+
+        None where it does not answer, as while its plugin is dead.
+        """
+        with (
+            contextlib.suppress(LabError),
+            Client(self._engine.endpoint, timeout=3) as client,
+            client.events(since=0, until=time.time()) as events,
+        ):
             return list(events)
+        return []
 
     def metrics(self) -> Table:
         """The numbers that dockerd keeps for Prometheus: name, labels, value.
@@ -133,8 +144,11 @@ def joined(
     for call in calls:
         waiting.setdefault((call["method"], call["path"]), []).append(dict(call))
     for row in rows:
-        same = waiting.get((row["method"], row["path"])) or [{}]
-        call = same.pop(0)
+        same = waiting.get((row["method"], row["path"]), [])
+        before = [one for one in same if pd.Timestamp(one["time"]) <= row["time"]]
+        call = before[-1] if before else {}
+        if call:
+            same.remove(call)
         row["user"] = row["user"] or SOCKET
         row["allowed"] = row.pop("allow")
         if row["allowed"]:
@@ -148,6 +162,8 @@ def joined(
         row["time"] = pd.Timestamp(row["time"])
     rows.sort(key=lambda row: row["time"])
     _add_changes(rows, events)
+    for row in rows:
+        row["path"] = _SECRET.sub(r"\1=…", row["path"])
     table = Table(pd.DataFrame(rows, columns=list(COLUMNS)))
     table["time"] = pd.to_datetime(table["time"], utc=True)
     table["status"] = table["status"].astype("Int64")

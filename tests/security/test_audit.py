@@ -120,6 +120,7 @@ def test_the_dead_plugins_witness_survives(watched: Watched) -> None:
     before = _rows(watched.audit.table(), "omar")
     watched.guard.kill()
     watched.call("ada", "POST", "/volumes/create", {"Name": "meanwhile"})
+    assert _rows(watched.audit.table(), "rita"), "the audit works without the engine's events"
     watched.guard.restart()
     table = watched.audit.table()
     assert _rows(table, "omar") == before
@@ -177,6 +178,15 @@ def test_two_bursts_are_two_alerts() -> None:
     assert [one.count for one in alerts(table)] == [5, 5]
     assert alerts(joined(_refusals("eve", [0, 5, 10, 15, 20, 25]), [], [])) == []
     assert figure(table).axes
+
+
+def test_a_token_in_a_path_is_not_told() -> None:
+    """The arguments of a build can be secrets; the table has their place, not their value."""
+    call = {"time": "2026-01-01T00:00:00Z", "method": "POST", "error": "", "status": None}
+    path = '/build?t=x&buildargs={"TOKEN":"hush"}&rm=1'
+    assert joined([], [call | {"path": path}], [])["path"].tolist() == [
+        "/build?t=x&buildargs=…&rm=1"
+    ]
 
 
 def test_nothing_seen_is_an_empty_table() -> None:
