@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -41,21 +41,32 @@ def _beside(name: str) -> ModuleType:
 RIGHT_APPS = _beside("right_apps")
 RIGHT_LIMITS = _beside("right_limits")
 RIGHT_SECURITY = _beside("right_security")
+RIGHT_SWARM = _beside("right_swarm")
 RIGHT = (
-    _beside("right_answers").RIGHT | RIGHT_APPS.RIGHT | RIGHT_LIMITS.RIGHT | RIGHT_SECURITY.RIGHT
+    _beside("right_answers").RIGHT
+    | RIGHT_APPS.RIGHT
+    | RIGHT_LIMITS.RIGHT
+    | RIGHT_SECURITY.RIGHT
+    | RIGHT_SWARM.RIGHT
 )
 WRONG = (
     _beside("wrong_answers").WRONG
     | _beside("wrong_apps").wrong(RIGHT_APPS)
     | _beside("wrong_limits").wrong(RIGHT_LIMITS)
     | _beside("wrong_security").wrong(RIGHT_SECURITY)
+    | _beside("wrong_swarm").wrong(RIGHT_SWARM)
 )
 EXERCISES = {name: one for one in LESSONS.values() for name in one.exercises}
 
 
-def _cases(answers: dict[str, dict[str, Any]]) -> list[Any]:
+def _cases(answers: dict[str, dict[str, Any]], *, slow: Container[str] = ()) -> list[Any]:
     return [
-        pytest.param(exercise, answer, id=f"{exercise}: {what}")
+        pytest.param(
+            exercise,
+            answer,
+            id=f"{exercise}: {what}",
+            marks=[pytest.mark.slow] if exercise in slow else [],
+        )
         for exercise, several in answers.items()
         for what, answer in several.items()
     ]
@@ -104,7 +115,7 @@ def test_every_honest_way_passes(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("exercise", "answer"), _cases(WRONG))
+@pytest.mark.parametrize(("exercise", "answer"), _cases(WRONG, slow=RIGHT_SWARM.RIGHT))
 def test_a_beginners_mistake_is_met_with_a_question(
     lab: Lab, exercise: str, answer: Callable[[Any], Callable[..., Any]]
 ) -> None:

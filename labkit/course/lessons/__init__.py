@@ -5,6 +5,7 @@ from __future__ import annotations
 from labkit.course.exercise import Lesson
 from labkit.course.lessons import (
     inspect_containers,
+    keep_a_swarm,
     list_containers,
     management_guard,
     permit_and_audit,
@@ -24,6 +25,7 @@ LESSONS: dict[str, Lesson] = {
         management_guard,
         polite_client,
         permit_and_audit,
+        keep_a_swarm,
     )
 }
 
