@@ -11,6 +11,7 @@ from labkit.panels.images import ImagesPanel
 from labkit.panels.logs import LogsPanel
 from labkit.panels.networks import NetworksPanel
 from labkit.panels.stats import StatsPanel
+from labkit.panels.swarm import SwarmPanel
 from labkit.panels.volumes import VolumesPanel
 from labkit.panels.wire import WirePanel
 
@@ -22,6 +23,7 @@ __all__ = [
     "LogsPanel",
     "NetworksPanel",
     "StatsPanel",
+    "SwarmPanel",
     "VolumesPanel",
     "WirePanel",
 ]

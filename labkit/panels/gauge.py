@@ -13,6 +13,7 @@ import ipywidgets
 
 from labkit.errors import LabError
 from labkit.hub.limits import Registry
+from labkit.live.poll import Poll
 from labkit.panels.frame import Frame
 from labkit.panels.panel import Panel
 from labkit.panels.spark import spark
@@ -44,7 +45,6 @@ class GaugePanel(Panel):
         self._limit: Limit | None = None
         self._history: deque[float] = deque(maxlen=_KEPT)
         self._looking = threading.Lock()
-        self._ending = threading.Event()
         self.button = ipywidgets.Button(description="Look now", icon="refresh")
         self.button.on_click(lambda _: self.look())
         self._gauge = ipywidgets.HTML()
@@ -52,11 +52,8 @@ class GaugePanel(Panel):
             "gauge", "Pull limit", tools=[self.button], body=[self._gauge], whom="registry"
         )
         super().__init__(frame, step=0.1)
-        self._interval = interval
         self.look()
-        self.thread = threading.Thread(target=self._run, name="labkit-gauge", daemon=True)
-        if interval:
-            self.thread.start()
+        self._poll = Poll(self._look_again, interval=interval, name="labkit-gauge")
 
     @property
     def limit(self) -> Limit | None:
@@ -84,10 +81,9 @@ class GaugePanel(Panel):
         self._paint()
         return limit
 
-    def _run(self) -> None:
-        while not self._ending.wait(self._interval):
-            if not self._closed:
-                self.look()
+    def _look_again(self) -> None:
+        if not self._closed:
+            self.look()
 
     def _summary(self) -> str:
         return str(self._limit) if self._limit else "no limit"
@@ -114,9 +110,7 @@ class GaugePanel(Panel):
         return f'<div class="lk-gauge">{arc}<div><dl>{rows}</dl>{line}</div></div>'
 
     def _end(self) -> None:
-        self._ending.set()
-        if self._interval and threading.current_thread() is not self.thread:
-            self.thread.join(5)
+        self._poll.close()
 
 
 def _arc(fraction: float, number: str, words: str) -> str:

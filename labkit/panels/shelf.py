@@ -18,6 +18,7 @@ from labkit.panels.logs import LogsPanel
 from labkit.panels.networks import NetworksPanel
 from labkit.panels.panel import Panel
 from labkit.panels.stats import StatsPanel
+from labkit.panels.swarm import SwarmPanel
 from labkit.panels.volumes import VolumesPanel
 from labkit.panels.wire import WirePanel
 
@@ -71,10 +72,12 @@ class Shelf:
             panel: Panel = WirePanel(self._engine.docker, self._engine.raw)
         elif name == "gauge":  # of a registry, whose url is among the options
             panel = GaugePanel(**options)
+        elif name == "swarm":  # of a cluster, whose managers may be among the options
+            panel = SwarmPanel(**{"managers": [self._engine.endpoint], **options})
         elif name in _PANELS:
             panel = _PANELS[name](self._engine.endpoint, **options)
         else:
-            known = ", ".join(sorted({*_PANELS, "gauge", "wire"}))
+            known = ", ".join(sorted({*_PANELS, "gauge", "swarm", "wire"}))
             raise CourseError(f"There is no panel {name!r}.", hint=f"There are: {known}.")
         self._open = [one for one in self._open if not one.closed] + [panel]
         return panel

@@ -26,6 +26,7 @@ from labkit.panels import (
     LogsPanel,
     NetworksPanel,
     StatsPanel,
+    SwarmPanel,
     VolumesPanel,
     WirePanel,
 )
@@ -63,6 +64,7 @@ def test_the_menu_is_sorted_and_true() -> None:
     assert {getattr(labkit.panels, name) for name in labkit.panels.__all__} >= {
         *FOLLOWING,
         GaugePanel,
+        SwarmPanel,
         WirePanel,
     }
 

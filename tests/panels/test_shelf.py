@@ -31,7 +31,7 @@ def test_every_name(engine: Engine) -> None:
 def test_unknown_name(engine: Engine) -> None:
     """Another name is refused with those that there are."""
     with pytest.raises(CourseError, match=r"containers, events, .*images, logs"):
-        Shelf(engine).open("swarm")
+        Shelf(engine).open("nodes")
 
 
 def test_options(engine: Engine) -> None:
