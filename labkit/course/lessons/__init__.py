@@ -9,6 +9,7 @@ from labkit.course.lessons import (
     management_guard,
     polite_client,
     run_and_stop,
+    share_volumes,
     start_here,
 )
 from labkit.errors import CourseError
@@ -22,6 +23,7 @@ LESSONS: dict[str, Lesson] = {
         inspect_containers,
         management_guard,
         polite_client,
+        share_volumes,
     )
 }
 
