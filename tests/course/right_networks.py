@@ -146,9 +146,8 @@ def tidy_as_the_engine_refuses(lab: Lab) -> Learners:
 
     def tidy(label: str) -> tuple[str, ...]:
         gone = []
-        for one in lab.raw.get("/volumes", params={"filters": {"label": [label]}}).json()[
-            "Volumes"
-        ]:
+        mine = {"filters": {"label": [label]}}
+        for one in lab.raw.get("/volumes", params=mine).json()["Volumes"]:
             with contextlib.suppress(Exception):
                 lab.raw.delete(f"/volumes/{one['Name']}")
                 gone.append(one["Name"])
