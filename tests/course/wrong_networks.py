@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -136,19 +137,18 @@ def any_shared_network(lab: Lab) -> Learners:
 
 
 def by_address(lab: Lab) -> Learners:
-    """Ping addresses, where names were asked for."""
+    """Ping addresses of a network that both are in, where names were asked for."""
 
     def reaches(names: list[str]) -> Any:
+        get = lab.docker.containers.get
+        ends = {name: get(name).attrs["NetworkSettings"]["Networks"] for name in names}
         found: dict[str, list[str]] = {name: [] for name in names}
-        for one in names:
-            container = lab.docker.containers.get(one)
-            for other in names:
-                there = lab.docker.containers.get(other).attrs["NetworkSettings"]["Networks"]
-                for network in there.values() if other != one else ():
-                    ping = ["ping", "-c1", "-W1", network["IPAddress"] or "192.0.2.1"]
-                    with contextlib.suppress(docker.errors.APIError):
-                        if container.exec_run(ping).exit_code == 0:
-                            found[one].append(other)
+        for one, other in itertools.permutations(names, 2):
+            for network in ends[one].keys() & ends[other].keys():
+                ping = ["ping", "-c1", "-W1", ends[other][network]["IPAddress"]]
+                with contextlib.suppress(docker.errors.APIError):
+                    if get(one).exec_run(ping).exit_code == 0:
+                        found[one].append(other)
         return found
 
     return reaches
