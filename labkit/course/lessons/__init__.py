@@ -10,6 +10,7 @@ from labkit.course.lessons import (
     polite_client,
     run_and_stop,
     share_volumes,
+    ship_images,
     start_here,
 )
 from labkit.errors import CourseError
@@ -23,6 +24,7 @@ LESSONS: dict[str, Lesson] = {
         inspect_containers,
         management_guard,
         polite_client,
+        ship_images,
         share_volumes,
     )
 }
