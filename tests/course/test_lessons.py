@@ -41,16 +41,16 @@ def _beside(name: str) -> ModuleType:
 RIGHT_APPS = _beside("right_apps")
 RIGHT_LIMITS = _beside("right_limits")
 RIGHT_NETWORKS = _beside("right_networks")
-RIGHT_BUILDS = _beside("right_builds")
+RIGHT_BUILD = _beside("right_build")
 RIGHT = _beside("right_answers").RIGHT | RIGHT_APPS.RIGHT | RIGHT_LIMITS.RIGHT
 WRONG = (
     _beside("wrong_answers").WRONG
     | _beside("wrong_apps").wrong(RIGHT_APPS)
     | _beside("wrong_limits").wrong(RIGHT_LIMITS)
 )
-RIGHT |= RIGHT_NETWORKS.RIGHT | RIGHT_BUILDS.RIGHT
+RIGHT |= RIGHT_NETWORKS.RIGHT | RIGHT_BUILD.RIGHT
 WRONG |= _beside("wrong_networks").wrong(RIGHT_NETWORKS)
-WRONG |= _beside("wrong_builds").wrong(RIGHT_BUILDS)
+WRONG |= _beside("wrong_build").wrong(RIGHT_BUILD)
 EXERCISES = {name: one for one in LESSONS.values() for name in one.exercises}
 
 
