@@ -1,4 +1,4 @@
-"""What a judge puts on the engine for an exercise: containers named at random."""
+"""What a judge puts on the engine for an exercise: things that are named at random."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import docker
 from docker.errors import APIError
 from docker.models.containers import Container
+from docker.models.networks import Network
+from docker.models.volumes import Volume
 
 from labkit import wait
 
@@ -80,9 +82,25 @@ class Stock:
         )
         return container
 
+    def network(self, **options: Any) -> Network:
+        """A network; options as the SDK's ``networks.create``."""
+        labels = {**options.pop("labels", {}), LABEL: "1"}
+        return self._docker.networks.create(self.name(), labels=labels, **options)
+
+    def volume(self, **options: Any) -> Volume:
+        """A volume; options as the SDK's ``volumes.create``."""
+        labels = {**options.pop("labels", {}), LABEL: "1"}
+        return self._docker.volumes.create(self.name(), labels=labels, **options)
+
     def clear(self) -> None:
         """Remove it all, also what an earlier check left behind."""
-        everything = self._docker.api.containers(all=True, filters={"label": LABEL})
-        for row in everything:
+        api, ours = self._docker.api, {"label": LABEL}
+        for row in api.containers(all=True, filters=ours):
             with contextlib.suppress(APIError):
-                self._docker.api.remove_container(row["Id"], v=True, force=True)
+                api.remove_container(row["Id"], v=True, force=True)
+        for network in api.networks(filters=ours):
+            with contextlib.suppress(APIError):
+                api.remove_network(network["Id"])
+        for volume in api.volumes(filters=ours)["Volumes"] or []:
+            with contextlib.suppress(APIError):
+                api.remove_volume(volume["Name"], force=True)

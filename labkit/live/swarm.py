@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ JSON = Mapping[str, Any]
 
 _ENDED = {"complete", "shutdown", "failed", "rejected", "remove", "orphaned"}
 _TELLING = {"complete", "failed", "rejected"}
+_WANTED = {"running", "complete"}
 _TIMEOUT = 3.0
 
 
@@ -37,7 +39,8 @@ class NodeRow:
 class ServiceRow:
     """One service. ``replicas`` is None where no number can be asked for: global ones and jobs.
 
-    ``wanted`` and ``running`` count tasks. ``update`` is the state of the last update.
+    ``wanted`` and ``running`` count tasks; one on a lost node, which is to be shut down, does not
+    count, as it does in ``ServiceStatus``. ``update`` is the state of the last update.
     """
 
     id: str
@@ -108,7 +111,9 @@ class Swarm:
             nodes, services = ask(client, "/nodes"), ask(client, "/services?status=true")
             tasks = ask(client, "/tasks")
         self.nodes = sorted(map(_node, nodes), key=lambda node: node.name)
-        self.services = sorted(map(_service, services), key=lambda service: service.name)
+        running = Counter(one["ServiceID"] for one in tasks if _runs(one))
+        rows = [_service(one, running[one["ID"]]) for one in services]
+        self.services = sorted(rows, key=lambda service: service.name)
         self.tasks = _tasks(tasks, self.services, self.nodes)
 
 
@@ -124,7 +129,12 @@ def _node(one: JSON) -> NodeRow:
     )
 
 
-def _service(one: JSON) -> ServiceRow:
+def _runs(task: JSON) -> bool:
+    """Whether it runs and may; a job's tasks are wanted to be complete."""
+    return task["Status"]["State"] == "running" and task["DesiredState"] in _WANTED
+
+
+def _service(one: JSON, running: int) -> ServiceRow:
     spec, status = one["Spec"], one.get("ServiceStatus") or {}
     mode = next(iter(spec["Mode"]))
     return ServiceRow(
@@ -132,7 +142,7 @@ def _service(one: JSON) -> ServiceRow:
         name=str(spec["Name"]),
         mode=mode.lower(),
         image=str(spec["TaskTemplate"].get("ContainerSpec", {}).get("Image", "")).partition("@")[0],
-        running=int(status.get("RunningTasks", 0)),
+        running=running,
         wanted=int(status.get("DesiredTasks", 0)),
         replicas=int(spec["Mode"][mode].get("Replicas", 0)) if mode == "Replicated" else None,
         update=str((one.get("UpdateStatus") or {}).get("State", "")),

@@ -38,24 +38,14 @@ def _beside(name: str) -> ModuleType:
     return module
 
 
-RIGHT_APPS = _beside("right_apps")
-RIGHT_LIMITS = _beside("right_limits")
-RIGHT_SECURITY = _beside("right_security")
-RIGHT_SWARM = _beside("right_swarm")
-RIGHT = (
-    _beside("right_answers").RIGHT
-    | RIGHT_APPS.RIGHT
-    | RIGHT_LIMITS.RIGHT
-    | RIGHT_SECURITY.RIGHT
-    | RIGHT_SWARM.RIGHT
-)
-WRONG = (
-    _beside("wrong_answers").WRONG
-    | _beside("wrong_apps").wrong(RIGHT_APPS)
-    | _beside("wrong_limits").wrong(RIGHT_LIMITS)
-    | _beside("wrong_security").wrong(RIGHT_SECURITY)
-    | _beside("wrong_swarm").wrong(RIGHT_SWARM)
-)
+RIGHT, WRONG = dict(_beside("right_answers").RIGHT), dict(_beside("wrong_answers").WRONG)
+BESIDE = {
+    name: _beside(f"right_{name}")
+    for name in ("apps", "limits", "security", "swarm", "build", "networks")
+}
+for _name, _right in BESIDE.items():
+    RIGHT |= _right.RIGHT
+    WRONG |= _beside(f"wrong_{_name}").wrong(_right)
 EXERCISES = {name: one for one in LESSONS.values() for name in one.exercises}
 
 
@@ -115,7 +105,7 @@ def test_every_honest_way_passes(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("exercise", "answer"), _cases(WRONG, slow=RIGHT_SWARM.RIGHT))
+@pytest.mark.parametrize(("exercise", "answer"), _cases(WRONG, slow=BESIDE["swarm"].RIGHT))
 def test_a_beginners_mistake_is_met_with_a_question(
     lab: Lab, exercise: str, answer: Callable[[Any], Callable[..., Any]]
 ) -> None:

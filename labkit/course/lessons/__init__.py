@@ -11,6 +11,8 @@ from labkit.course.lessons import (
     permit_and_audit,
     polite_client,
     run_and_stop,
+    share_volumes,
+    ship_images,
     start_here,
 )
 from labkit.errors import CourseError
@@ -26,6 +28,8 @@ LESSONS: dict[str, Lesson] = {
         polite_client,
         permit_and_audit,
         keep_a_swarm,
+        ship_images,
+        share_volumes,
     )
 }
 
