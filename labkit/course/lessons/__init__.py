@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labkit.course.exercise import Lesson
 from labkit.course.lessons import (
+    follow_events,
     inspect_containers,
     keep_a_swarm,
     list_containers,
@@ -28,6 +29,7 @@ LESSONS: dict[str, Lesson] = {
         polite_client,
         permit_and_audit,
         keep_a_swarm,
+        follow_events,
         ship_images,
         share_volumes,
     )
