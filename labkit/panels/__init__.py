@@ -12,6 +12,7 @@ from labkit.panels.logs import LogsPanel
 from labkit.panels.networks import NetworksPanel
 from labkit.panels.stats import StatsPanel
 from labkit.panels.swarm import SwarmPanel
+from labkit.panels.terminal import TerminalPanel
 from labkit.panels.volumes import VolumesPanel
 from labkit.panels.wire import WirePanel
 
@@ -24,6 +25,7 @@ __all__ = [
     "NetworksPanel",
     "StatsPanel",
     "SwarmPanel",
+    "TerminalPanel",
     "VolumesPanel",
     "WirePanel",
 ]

@@ -19,6 +19,7 @@ from labkit.panels.networks import NetworksPanel
 from labkit.panels.panel import Panel
 from labkit.panels.stats import StatsPanel
 from labkit.panels.swarm import SwarmPanel
+from labkit.panels.terminal import TerminalPanel
 from labkit.panels.volumes import VolumesPanel
 from labkit.panels.wire import WirePanel
 
@@ -51,6 +52,7 @@ _PANELS: dict[str, Callable[..., Panel]] = {
     "logs": LogsPanel,
     "networks": NetworksPanel,
     "stats": StatsPanel,
+    "terminal": TerminalPanel,
     "volumes": VolumesPanel,
 }
 

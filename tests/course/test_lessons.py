@@ -41,7 +41,7 @@ def _beside(name: str) -> ModuleType:
 RIGHT, WRONG = dict(_beside("right_answers").RIGHT), dict(_beside("wrong_answers").WRONG)
 BESIDE = {
     name: _beside(f"right_{name}")
-    for name in ("apps", "limits", "security", "swarm", "events", "build", "networks")
+    for name in ("apps", "limits", "security", "swarm", "events", "exec", "build", "networks")
 }
 for _name, _right in BESIDE.items():
     RIGHT |= _right.RIGHT

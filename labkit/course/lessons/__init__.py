@@ -12,6 +12,7 @@ from labkit.course.lessons import (
     permit_and_audit,
     polite_client,
     run_and_stop,
+    run_inside,
     share_volumes,
     ship_images,
     start_here,
@@ -30,6 +31,7 @@ LESSONS: dict[str, Lesson] = {
         permit_and_audit,
         keep_a_swarm,
         follow_events,
+        run_inside,
         ship_images,
         share_volumes,
     )

@@ -24,11 +24,14 @@ REMOVING = "Removing intermediate container "  # the old builder says so of a st
 
 @contextlib.contextmanager
 def swept(tutor: Tutor) -> Iterator[None]:
-    """Whatever images come about: afterwards the engine has those that it had."""
-    before = _images(tutor)
+    """Whatever a build leaves: afterwards the engine has the containers and images that it had."""
+    before, containers = _images(tutor), _containers(tutor)
     try:
         yield
     finally:
+        for one in _containers(tutor) - containers:
+            with contextlib.suppress(APIError):
+                tutor.docker.api.remove_container(one, v=True, force=True)
         for one in _images(tutor) - before:
             with contextlib.suppress(APIError):
                 tutor.docker.api.remove_image(one, force=True)
