@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import docker
 
 from labkit import sdk
+from labkit.course.seat import Seat
 from labkit.course.stock import Stock
 from labkit.endpoint import Endpoint
 from labkit.errors import CourseError
@@ -36,12 +37,18 @@ class NotYet(Exception):
 
 
 class Tutor:
-    """What an exercise works with: its own clients, its stock, and the learner to ask."""
+    """What an exercise works with: its own clients, its stock, and the learner to ask.
 
-    def __init__(self, endpoint: Endpoint, ask: Ask, *, hub: Hub | None = None) -> None:
+    ``seat`` lends the learner what the exercise starts besides.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, ask: Ask, *, hub: Hub | None = None, seat: Seat | None = None
+    ) -> None:
         self.raw = Client(endpoint, timeout=30)
         self.docker: docker.DockerClient = sdk.client(endpoint, timeout=30)
         self.stock = Stock(self.docker)
+        self.seat = seat or Seat()
         self._ask = ask
         self._hub = hub
 

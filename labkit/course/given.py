@@ -1,10 +1,13 @@
 """What somebody else has started, and only lent.
 
-An engine is known by its socket alone (``LABKIT_SOCKET``), a hub by its URL (``LABKIT_HUB``).
+An engine is known by its socket alone (``LABKIT_SOCKET``), a hub by its URL (``LABKIT_HUB``) and
+the passwords of those who may sign in (``LABKIT_HUB_ACCOUNTS``, JSON by name).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -59,11 +62,22 @@ class GivenEngine:
                 opened.close()
 
 
+@dataclass(frozen=True)
+class GivenAccount:
+    """Who can sign in at a hub."""
+
+    name: str
+    password: str
+
+
 class GivenHub:
     """Has what a notebook needs to ask a hub, and leaves its budgets to whoever gave it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, passwords: Mapping[str, str] | None = None) -> None:
         self.url = url.rstrip("/")
+        self.accounts = {
+            name: GivenAccount(name, password) for name, password in (passwords or {}).items()
+        }
 
     def change(self, **_: object) -> None:
         """Not ours to change.

@@ -17,6 +17,7 @@ from typing import Any
 from labkit.course import lessons
 from labkit.course.exercise import Exercise, NotYet, Tutor
 from labkit.course.protocol import Connection, Verdict, as_message
+from labkit.course.seat import Seat
 from labkit.endpoint import Endpoint
 from labkit.errors import CourseError, LabError
 from labkit.hub.hub import Hub
@@ -30,6 +31,7 @@ class Judge:
     """Judges the exercises of one notebook on one engine.
 
     :param hub: the lab hub that the engine pulls from, for a lesson that needs one.
+    :param seat: where the learner's code runs, if not here.
     :param heard: is told every verdict, on the judge's side, before the kernel is.
     """
 
@@ -39,11 +41,13 @@ class Judge:
         endpoint: Endpoint,
         *,
         hub: Hub | None = None,
+        seat: Seat | None = None,
         heard: Listener | None = None,
     ) -> None:
         self.lesson = lessons.lesson(notebook)
         self.endpoint = endpoint
         self.hub = hub
+        self.seat = seat
         self._heard = heard or (lambda _: None)
 
     def converse(self, connection: Connection) -> None:
@@ -67,7 +71,7 @@ class Judge:
             return Verdict(exercise.name, not saw, points, exercise.points, saw, question)
 
         try:
-            tutor = Tutor(self.endpoint, ask, hub=self.hub)
+            tutor = Tutor(self.endpoint, ask, hub=self.hub, seat=self.seat)
         except LabError as unreachable:
             return verdict(f"No engine answers: {unreachable.message}", "lab.reset() mends it.")
         try:

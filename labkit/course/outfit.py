@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +34,8 @@ def start(
     """
     if given := os.environ.get("LABKIT_SOCKET"):
         url = os.environ.get("LABKIT_HUB")
-        return GivenEngine(Path(given)), GivenHub(url) if url else None
+        passwords = json.loads(os.environ.get("LABKIT_HUB_ACCOUNTS") or "{}")
+        return GivenEngine(Path(given)), GivenHub(url, passwords) if url else None
     docker = chosen or version()
     if lesson.hub is None:
         return _engine(lesson.notebook, docker, env, None), None

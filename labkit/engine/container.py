@@ -13,7 +13,7 @@ import docker
 import psutil
 from docker.types import Mount
 
-from labkit.engine import rights
+from labkit.engine import fence, rights
 
 LABEL = "labkit"
 FOLDER = "/labkit"  # the engine's folder on the host, as the container sees it
@@ -34,6 +34,8 @@ class Spec:
     :param hosts: addresses by name, for its /etc/hosts.
     :param cluster: the cluster that it is a node of: then it stays when it is stopped, and its
         host name is what its own name has after the cluster's.
+    :param fenced: whether memory, processes and disk are bounded, as for a user nobody knows.
+    :param network: the host engine's network that it is on; its usual one where none is named.
     """
 
     version: str
@@ -44,6 +46,8 @@ class Spec:
     keep: bool = False
     hosts: Mapping[str, str] = field(default_factory=dict)
     cluster: str = ""
+    fenced: bool = False
+    network: str = ""
 
     @classmethod
     def read(cls, text: str) -> Spec:
@@ -85,7 +89,9 @@ def create(
 ) -> str:
     """Make the container, not yet started, and return its id (``POST /containers/create``)."""
     api = host.api
-    mounts = [Mount("/var/lib/docker", source=None, type="volume", labels={**labels})]
+    mounts = []
+    if not spec.fenced:
+        mounts.append(Mount("/var/lib/docker", source=None, type="volume", labels={**labels}))
     if not spec.bridged:
         mounts.append(Mount(FOLDER, source=str(folder), type="bind"))
     config = api.create_host_config(
@@ -94,7 +100,10 @@ def create(
         cgroupns="private",
         extra_hosts=dict(spec.hosts),
         port_bindings={TLS_PORT: ("127.0.0.1", port or None)} if spec.tcp else None,
+        network_mode=spec.network or None,
     ) | rights.all_there_are(api)
+    if spec.fenced:
+        config |= fence.hostconfig()
     created = api.create_container(
         image,
         command=_command(spec),

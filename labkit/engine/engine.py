@@ -54,6 +54,8 @@ class Engine:
         hosts: Mapping[str, str] | None = None,
         server: Server | None = None,
         cluster: str = "",
+        fenced: bool = False,
+        network: str = "",
         say: image.Say = print,
     ) -> Self:
         """Start a fresh engine and wait until its API answers.
@@ -67,6 +69,8 @@ class Engine:
         :param hosts: addresses by name that it shall know, a lab hub's for one.
         :param cluster: the cluster that it is a node of, see :mod:`labkit.swarm`.
         :param server: certificates of your own for the TCP port; clients are yours to issue.
+        :param fenced: bound memory, processes and disk, for a user whom nobody knows.
+        :param network: the host engine's network to be on; ``"none"`` is none.
         :param say: is told what takes long, and why.
         :raises HostError: there is no Docker to start it on.
         :raises VersionNotOffered: the kit has no such version.
@@ -83,7 +87,7 @@ class Engine:
             )
         spec = Spec(
             version, dict(env or {}), tuple(args), tcp or bridged or bool(server), bridged, keep,
-            dict(hosts or {}), cluster,
+            dict(hosts or {}), cluster, fenced, network,
         )  # fmt: skip
         name = fleet.valid_name(name or f"engine-{secrets.token_hex(3)}")
         with host.client() as client:

@@ -19,18 +19,24 @@ __all__ = ["create", "remove", "subnet"]
 _FIRST, _MOST = "10.215", 250
 
 
-def create(client: docker.DockerClient, name: str, labels: Mapping[str, str]) -> str:
+def create(
+    client: docker.DockerClient, name: str, labels: Mapping[str, str], *, internal: bool = False
+) -> str:
     """Make a network with a subnet of its own, and return its id (``POST /networks/create``).
 
     Its addresses can be chosen, so that a container that was cut off gets back the one it had.
 
+    :param internal: it leads nowhere else.
     :raises EngineError: there is no free subnet, or the host engine can't make a network.
     """
     for number in range(_MOST):
         pool = IPAMPool(subnet=f"{_FIRST}.{number}.0/24")
         try:
             made = client.api.create_network(
-                name, labels=dict(labels), ipam=IPAMConfig(pool_configs=[pool])
+                name,
+                labels=dict(labels),
+                ipam=IPAMConfig(pool_configs=[pool]),
+                internal=internal,
             )
         except APIError as failed:
             if failed.status_code == HTTPStatus.CONFLICT or "overlap" not in str(failed):

@@ -58,6 +58,7 @@ class Cluster:
         joined: bool = True,
         name: str | None = None,
         keep: bool = False,
+        fenced: bool = False,
     ) -> Self:
         """Start engines side by side, and have them form a Swarm.
 
@@ -66,6 +67,7 @@ class Cluster:
         :param joined: False leaves ``POST /swarm/init`` and ``/swarm/join`` (API 1.24+) to you.
         :param name: its name, the beginning of its engines' names; made up where there is none.
         :param keep: outlive this process, until ``labkit down``.
+        :param fenced: bound what the nodes use; they reach each other and nothing else.
         :raises EngineError: a node did not come up; nothing is left behind.
         """
         name = fleet.valid_name(name or f"swarm-{secrets.token_hex(2)}")
@@ -79,10 +81,10 @@ class Cluster:
                 f"{container.LABEL}.owner": container.owner(),
                 f"{container.LABEL}.keep": str(keep).lower(),
             }
-            network = networks.create(host, fleet.container_name(name), labels)
+            network = networks.create(host, fleet.container_name(name), labels, internal=fenced)
             cluster = cls(name, {}, network, networks.subnet(host, network))
         try:
-            cluster._start_nodes(chosen, keep=keep)
+            cluster._start_nodes(chosen, keep=keep, fenced=fenced)
             if joined and managers:
                 cluster.form()
         except BaseException:
@@ -90,12 +92,13 @@ class Cluster:
             raise
         return cluster
 
-    def _start_nodes(self, versions: Mapping[str, str], *, keep: bool) -> None:
+    def _start_nodes(self, versions: Mapping[str, str], *, keep: bool, fenced: bool) -> None:
         with ThreadPoolExecutor(len(versions) or 1) as pool:
             starts = {
                 node: pool.submit(
                     Engine.start,
                     version=one, name=f"{self.name}-{node}", cluster=self.name, keep=keep,
+                    fenced=fenced,
                 )
                 for node, one in versions.items()
             }  # fmt: skip
@@ -107,6 +110,10 @@ class Cluster:
         with host_engine.find().client() as host:
             for node in self.nodes:
                 self._connect(host, node)
+                if fenced:
+                    host.api.disconnect_container_from_network(
+                        self.nodes[node].container_id, "bridge"
+                    )
 
     def form(self) -> None:
         """Have the first manager begin a Swarm and all other nodes join it, in their roles."""

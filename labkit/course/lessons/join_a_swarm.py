@@ -30,10 +30,16 @@ QUICK = {"RestartPolicy": {"Delay": 10**8}}
 
 
 @contextmanager
-def small(*, joined: bool = True) -> Iterator[Cluster]:
-    """A manager and a worker."""
-    with Cluster.start(version=version(), workers=1, joined=joined) as cluster:
-        yield cluster
+def small(
+    tutor: Tutor, *, joined: bool = True, lent: str = "manager-1"
+) -> Iterator[tuple[Cluster, str]]:
+    """A manager and a worker; and the socket of the one that is lent to the learner."""
+    fenced = tutor.seat.fenced
+    with (
+        Cluster.start(version=version(), workers=1, joined=joined, fenced=fenced) as cluster,
+        tutor.seat.lend(cluster.nodes[lent]) as socket,
+    ):
+        yield cluster, socket
 
 
 def within(probe: Callable[[], object], *, timeout: float = 15) -> bool:
@@ -68,18 +74,18 @@ def described(tutor: Tutor, manager: Client, service: str) -> dict[str, Any]:
 )
 def join_node(tutor: Tutor) -> None:
     """The function has an engine join a Swarm, at the address that it was told."""
-    with small(joined=False) as cluster:
+    with small(tutor, joined=False, lent="worker-1") as (cluster, socket):
         first, second = cluster.nodes
         manager = cluster.nodes[first].raw
         begin = {"ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": cluster.address(first)}
         manager.post("/swarm/init", json=begin)
         token = manager.get("/swarm").json()["JoinTokens"]["Worker"]
         worker = cluster.nodes[second]
-        tutor.ask(str(worker.socket), cluster.address(second), cluster.address(first), token)
+        tutor.ask(socket, cluster.address(second), cluster.address(first), token)
         state = worker.raw.get("/info").json()["Swarm"]["LocalNodeState"]
         tutor.expect(
             state == "active",
-            saw=f"The engine at {worker.socket} says that its Swarm is {state}.",
+            saw=f"The engine at {socket} says that its Swarm is {state}.",
             question="Which engine was asked to join: the one at this socket? And at which port does a manager listen?",
         )
         ready = within(lambda: tables.nodes(manager)["state"].tolist() == ["ready"] * 2)
@@ -108,8 +114,7 @@ def join_node(tutor: Tutor) -> None:
 )
 def run_service(tutor: Tutor) -> None:
     """The function runs as many tasks as it was told, or one on each node."""
-    with small() as cluster:
-        socket = str(cluster.nodes["manager-1"].socket)
+    with small(tutor) as (cluster, socket):
         for replicas in (3, 1, None):
             name, seconds = tutor.stock.name(), str(3000 + secrets.randbelow(600))
             tutor.ask(socket, name, ["sleep", seconds], replicas)
@@ -163,7 +168,7 @@ def _commands(cluster: Cluster, service: str) -> set[str]:
 def label_service(tutor: Tutor) -> None:
     """The function adds a label and loses nothing, though somebody else changes the service."""
     key, value = f"team-{secrets.token_hex(2)}", secrets.token_hex(3)
-    with small() as cluster:
+    with small(tutor) as (cluster, socket):
         manager, name = cluster.manager.raw, tutor.stock.name()
         run = {"Image": "busybox", "Command": FOREVER, "Env": ["KEEP=me"]}
         spec = {
@@ -173,7 +178,7 @@ def label_service(tutor: Tutor) -> None:
         manager.post("/services/create", json=spec)
         before = described(tutor, manager, name)["Spec"]
         with _somebody_else(cluster, name) as counted:
-            tutor.ask(str(cluster.nodes["manager-1"].socket), name, key, value)
+            tutor.ask(socket, name, key, value)
         after = described(tutor, manager, name)["Spec"]
         labels = after.pop("Labels")
         before.pop("Labels")

@@ -29,7 +29,7 @@ __all__ = ["lesson"]
 def give_secret(tutor: Tutor) -> None:
     """The tasks find the new secret as a file, and those that they had before."""
     name, text = f"key-{secrets.token_hex(2)}", f"{secrets.token_urlsafe(12)} ö"
-    with small() as cluster:
+    with small(tutor) as (cluster, socket):
         manager, service = cluster.manager.raw, tutor.stock.name()
         old = manager.post("/secrets/create", json={"Name": "old", "Data": "b2xk"}).json()["ID"]
         place = {"Name": "old", "UID": "0", "GID": "0", "Mode": 0o444}
@@ -41,7 +41,7 @@ def give_secret(tutor: Tutor) -> None:
         spec = {"Name": service, "TaskTemplate": {"ContainerSpec": run, **QUICK}, "Mode": mode}
         manager.post("/services/create", json=spec)
         cluster.converged(service)
-        tutor.ask(str(cluster.nodes["manager-1"].socket), service, name, text)
+        tutor.ask(socket, service, name, text)
         known = {one["Spec"]["Name"] for one in manager.get("/secrets").json()}
         tutor.expect(
             name in known,
@@ -92,7 +92,7 @@ def _said(container: Container, *command: str) -> str:
 )
 def drain_node(tutor: Tutor) -> None:
     """The node's tasks move, and the node keeps its role and labels."""
-    with small() as cluster:
+    with small(tutor) as (cluster, socket):
         manager, service = cluster.manager.raw, tutor.stock.name()
         node = _node(cluster, "worker-1")
         labels = {"shelf": secrets.token_hex(2)}
@@ -105,7 +105,7 @@ def drain_node(tutor: Tutor) -> None:
         spec = {"Name": service, "TaskTemplate": {"ContainerSpec": run, **QUICK}, "Mode": mode}
         manager.post("/services/create", json=spec)
         cluster.converged(service)
-        tutor.ask(str(cluster.nodes["manager-1"].socket), "worker-1")
+        tutor.ask(socket, "worker-1")
         after = _node(cluster, "worker-1")["Spec"]
         tutor.expect(
             after["Availability"] == "drain",

@@ -1,0 +1,28 @@
+"""What an engine may use of this machine when nobody knows who works with it: in grading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["ALONE", "hostconfig"]
+
+ALONE = "none"
+"""The network of an engine that reaches nothing: what runs in it reaches each other only."""
+
+_MEMORY = 2 * 2**30  # bytes; what its containers write is in memory, too, and counts
+_DISK = "1g"
+_PROCESSES = 2000
+_CPUS = 2
+
+
+def hostconfig() -> dict[str, Any]:
+    """Bounds as ``POST /containers/create`` takes them: whatever is in the engine keeps to them."""
+    return {
+        "Memory": _MEMORY,
+        "MemorySwap": _MEMORY,
+        "PidsLimit": _PROCESSES,
+        "NanoCpus": _CPUS * 10**9,
+        "Dns": ["127.0.0.1"],  # nobody there: a name that is not known is refused at once
+        "Tmpfs": {"/run": "exec,size=64m", "/var/lib/docker": f"exec,size={_DISK}"},
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": "8m", "max-file": "1"}},
+    }
