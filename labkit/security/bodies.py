@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-__all__ = ["refusal"]
+__all__ = ["query_refusal", "refusal"]
 
 Check = Callable[[Any, str], None]
 
@@ -29,9 +29,7 @@ def refusal(method: str, path: str, uri: str, body: bytes) -> str:
     :param body: as the engine gave it to its plugin, which may be nothing at all.
     """
     try:
-        for pattern, known in _QUERIES.items():
-            if re.fullmatch(pattern, path):
-                _query(uri, known)
+        _check_query(path, uri)
         if method in {"GET", "HEAD", "DELETE"}:
             return ""
         for pattern, check in _BODIES.items():
@@ -45,6 +43,21 @@ def refusal(method: str, path: str, uri: str, body: bytes) -> str:
     except _Refused as why:
         return str(why)
     return ""
+
+
+def query_refusal(path: str, uri: str) -> str:
+    """Why the query may not pass, whatever the body is; empty where it may."""
+    try:
+        _check_query(path, uri)
+    except _Refused as why:
+        return str(why)
+    return ""
+
+
+def _check_query(path: str, uri: str) -> None:
+    for pattern, known in _QUERIES.items():
+        if re.fullmatch(pattern, path):
+            _query(uri, known)
 
 
 def _json(body: bytes) -> Any:
@@ -150,6 +163,23 @@ def _all(*names: str) -> dict[str, Check]:
 
 
 _ENDPOINT = _fields(_all("IPAMConfig", "Aliases", "MacAddress", "DNSNames"))
+_TMPFS = re.compile(r"(size|mode|uid|gid|nr_inodes)=[0-9A-Za-z%]+")
+
+
+def _volume_options(value: Any, place: str) -> None:
+    """The options of a volume in memory; any other may mount what the host has."""
+    _fields({"type": _one_of("tmpfs"), "device": _one_of("tmpfs"), "o": _anything})(value, place)
+    words = str(value.get("o", "size=0")).split(",")
+    if value and ("type" not in value or not all(map(_TMPFS.fullmatch, words))):
+        raise _Refused(f"{place} may only be those of a tmpfs")
+
+
+def _services_network(value: Any, place: str) -> None:
+    if not isinstance(value, dict):
+        raise _Refused(f"{place} is no object")
+    _network(value.get("Target") or "host", place)
+
+
 _LOG = _fields({"Type": _one_of("", "json-file", "local", "none"), "Config": _anything})
 _VOLUME_OPTIONS = _fields(_all("NoCopy", "Labels", "Subpath"))
 _MOUNT = _fields({
@@ -187,6 +217,26 @@ _CREATE = _fields({
     "HostConfig": _HOST_CONFIG,
     "NetworkingConfig": _fields({"EndpointsConfig": _endpoints}),
 })  # fmt: skip
+_TASK = _fields({
+    **_all("ForceUpdate", "Resources", "RestartPolicy", "Placement"),
+    "LogDriver": _fields({"Name": _one_of("", "json-file", "local", "none"), "Options": _anything}),
+    "Networks": _each(_services_network),
+    "Runtime": _one_of("", "container"),
+    "ContainerSpec": _fields({
+        **_all(
+            "Image", "Labels", "Command", "Args", "Hostname", "Env", "Dir", "User", "Groups", "TTY",
+            "OpenStdin", "ReadOnly", "StopSignal", "StopGracePeriod", "HealthCheck", "Hosts",
+            "DNSConfig", "Secrets", "Configs", "Init", "CapabilityDrop", "Ulimits",
+        ),
+        "Isolation": _one_of("", "default"),
+        "Mounts": _each(_MOUNT),
+    }),
+})  # fmt: skip
+_SERVICE = _fields({
+    **_all("Name", "Labels", "Mode", "UpdateConfig", "RollbackConfig", "EndpointSpec"),
+    "TaskTemplate": _TASK,
+    "Networks": _each(_services_network),
+})  # fmt: skip
 _EXEC = _all(
     "AttachStdin", "AttachStdout", "AttachStderr", "DetachKeys", "Tty", "Env", "Cmd", "User",
     "WorkingDir", "ConsoleSize", "Container", "Detach",
@@ -197,22 +247,38 @@ _BODIES: dict[str, Check] = {
     r"/containers/[^/]+/update": _fields(_LIMITS),
     r"/containers/[^/]+/exec": _fields(_EXEC),
     r"/exec/[^/]+/start": _fields(_all("Detach", "Tty", "ConsoleSize")),
-    r"/volumes/create": _fields({"Driver": _one_of("", "local"), **_all("Name", "Labels")}),
+    r"/volumes/create": _fields({
+        "Driver": _one_of("", "local"), "DriverOpts": _volume_options, **_all("Name", "Labels"),
+    }),
     r"/networks/create": _fields({
-        "Driver": _one_of("", "bridge"),
+        "Driver": _one_of("", "bridge", "overlay"),
         **_all("Name", "CheckDuplicate", "Internal", "Attachable", "Labels", "EnableIPv4",
-               "EnableIPv6"),
+               "EnableIPv6", "IPAM"),
+        "Options": _fields(_all(
+            "com.docker.network.bridge.enable_icc", "com.docker.network.driver.mtu",
+            "com.docker.network.bridge.enable_ip_masquerade",
+        )),
     }),
     r"/networks/[^/]+/connect": _fields({"Container": _anything, "EndpointConfig": _ENDPOINT}),
     r"/networks/[^/]+/disconnect": _fields(_all("Container", "Force")),
+    r"/services/(create|[^/]+/update)": _SERVICE,
+    r"/(swarm/(init|join|update|unlock)|nodes/[^/]+/update)": _anything,
+    r"/(secrets|configs)/(create|[^/]+/update)": _fields(_all("Name", "Labels", "Data")),
+    r"/commit": _fields(_all("Cmd", "Entrypoint", "Env", "Labels", "User", "WorkingDir")),
 }  # fmt: skip
 _QUERIES: dict[str, set[str]] = {  # what else they take is power: any other word is refused
     r"/containers/[^/]+/top": set(),  # ps_args=e prints environments
     r"/containers/[^/]+/start": {"detachkeys"},  # checkpoint-dir is a folder of the host
     r"/images/create": {"fromimage", "tag", "platform"},  # fromSrc is an address to call
-}
+    r"/build": {  # neither networkmode, nor remote, an address to call
+        "dockerfile", "t", "q", "nocache", "cachefrom", "pull", "rm", "forcerm", "memory",
+        "memswap", "cpushares", "cpusetcpus", "cpuperiod", "cpuquota", "buildargs", "labels",
+        "shmsize", "target", "platform", "version", "buildid",
+    },
+}  # fmt: skip
 _BODILESS = (
-    r"/containers/[^/]+/(start|stop|restart|kill|pause|unpause|rename|wait|resize)"
-    r"|/(containers|images|volumes|networks)/prune|/images/create|/images/.+/tag"
+    r"/containers/[^/]+/(start|stop|restart|kill|pause|unpause|rename|wait|resize|attach)"
+    r"|/(containers|images|volumes|networks|build)/prune|/images/create|/images/.+/(tag|push)"
+    r"|/swarm/leave"
     r"|/exec/[^/]+/resize"
 )

@@ -28,6 +28,7 @@ LOG = FOLDER / "decisions.jsonl"
 PID = FOLDER / "plugin.pid"
 SOCKET = Path("/run/docker/plugins/lab.sock")
 _KEPT = 2000  # letters of a path in the log
+_LONGEST = 32 * 2**20  # bytes of the log; then the next one begins, and the one before is kept
 
 
 class Rules:
@@ -68,6 +69,7 @@ class Journal:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._waiting: dict[tuple[str, str, str], collections.deque[str]] = {}
+        self._path = path
         self._file = path.open("a", encoding="utf-8")
         self._prefix = f"{os.getpid()}.{time.time_ns()}"  # unlike an earlier plugin's
 
@@ -95,6 +97,10 @@ class Journal:
                     del self._waiting[key]
 
     def _write(self, line: dict[str, Any]) -> None:
+        if self._file.tell() > _LONGEST:
+            self._file.close()
+            self._path.rename(self._path.with_suffix(".old"))
+            self._file = self._path.open("a", encoding="utf-8")
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
 

@@ -51,10 +51,15 @@ class Decision:
 
 @dataclass(frozen=True)
 class Role:
-    """What its users may call; ``trusted`` has the bodies of their requests not looked at."""
+    """What its users may call.
+
+    ``trusted`` has the bodies of their requests not looked at. ``unread`` are the rules whose
+    bodies are no JSON, a tar for one, and do no harm whatever is in them.
+    """
 
     name: str
     rules: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     trusted: bool = False
 
 
@@ -95,6 +100,10 @@ class Policy:
         path, why = _path(request.uri, trusted=role.trusted)
         if why:
             return Decision(allow=False, why=why)
+        for rule in role.unread:
+            if _matches(rule, request.method, path):
+                why = bodies.query_refusal(path, request.uri)
+                return Decision(not why, rule, why)
         for rule in role.rules:
             if _matches(rule, request.method, path):
                 why = "" if role.trusted else _unreadable(request, path)
@@ -147,13 +156,14 @@ def _role(name: str, written: Mapping[str, Any], below: tuple[str, ...]) -> Role
     if not isinstance(written.get(name), dict):
         raise PolicyError(f"{place} is missing; {below[-1] if below else 'a user'} needs it.")
     raw = written[name]
-    _only(raw, {"allow": list, "extends": str, "trusted": bool}, place)
-    rules = raw.get("allow", [])
-    for rule in rules:
+    _only(raw, {"allow": list, "unread": list, "extends": str, "trusted": bool}, place)
+    rules, unread = raw.get("allow", []), raw.get("unread", [])
+    for rule in (*rules, *unread):
         if not (isinstance(rule, str) and _RULE.fullmatch(rule)):
             raise PolicyError(f'{place} allows {rule!r}; a rule is "GET /containers/*/json".')
     lower = _role(raw["extends"], written, (*below, name)) if "extends" in raw else Role("")
-    return Role(name, (*rules, *lower.rules), raw.get("trusted", False))
+    both = (*rules, *lower.rules), (*unread, *lower.unread)
+    return Role(name, *both, raw.get("trusted", False))
 
 
 def _only(raw: Mapping[str, Any], known: Mapping[str, type], place: str) -> None:
