@@ -23,6 +23,7 @@ from labkit.course import kernel
 from labkit.engine import fleet, host, image, private
 from labkit.engine.engine import Engine
 from labkit.errors import EngineError, HostMissing, LabError
+from labkit.grading import command as grading_command
 from labkit.hub import command as hub_command
 
 cli = typer.Typer(
@@ -32,6 +33,7 @@ cli = typer.Typer(
     help="Real Docker Engines to learn on, started in a second and thrown away after use.",
 )
 cli.add_typer(hub_command.cli, name="hub")
+cli.command()(grading_command.grade)
 screen = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 

@@ -19,6 +19,7 @@
     ├── LimitUnreadable          a rate limit's header that is not written as it should be
     ├── GaveUp                   refused again and again, for as long as patience lasts
     ├── BadForm                  a field of a form that can't be read
+    ├── SubmissionError          what was handed in can't be read, or can't be graded here
     └── CourseError              no such notebook, exercise or hint; a judge that can't be reached
 """
 
@@ -111,6 +112,10 @@ class BadForm(LabError):
     def __init__(self, message: str, *, field: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.field = field
+
+
+class SubmissionError(LabError):
+    """What was handed in can't be read, or can't be graded on this machine."""
 
 
 class CourseError(LabError):

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "labkit"
 # README's picture, top to bottom. A module imports from its own layer or from one further down.
 LAYERS = (
     ("cli",),
-    ("jupyter", "doctor"),
+    ("jupyter", "doctor", "grading"),
     ("__init__",),
     ("course",),
     ("app", "panels"),

@@ -1,0 +1,191 @@
+"""A whole class graded: each submission in a process of its own, some of them at a time.
+
+What one submission does to its process, hang it or end it, touches no other. Every result is on
+disk as soon as it is there; whoever is interrupted goes on with ``resume``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+
+from labkit.course.release import student_version
+from labkit.engine import fleet
+from labkit.engine import host as hosts
+from labkit.errors import LabError, SubmissionError
+from labkit.grading.grade import grade
+from labkit.grading.outcome import Graded
+from labkit.grading.rebuild import rebuild
+from labkit.grading.results import Results, failed, mark
+from labkit.grading.submissions import Submission
+
+__all__ = ["Classroom", "Settings"]
+
+_SLACK = 120.0  # seconds for engines and judges, beside what a submission itself may take
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How submissions are graded.
+
+    :param seconds: what one submission may take; a cell may take a fifth of it.
+    :param version: the Docker version of the engines.
+    :param exercises: grade these alone; all of them where there is none.
+    """
+
+    seconds: float = 300.0
+    version: str = "26.1"
+    exercises: frozenset[str] = frozenset()
+
+
+@dataclass
+class Classroom:
+    """A class's submissions on their way to results.
+
+    :param course: the folder of the course's own notebooks.
+    :param jobs: how many are graded at a time.
+    :param done: is told each result, new or known.
+    """
+
+    course: Path
+    results: Results
+    settings: Settings = field(default_factory=Settings)
+    jobs: int = 1
+    done: Callable[[Graded], None] = lambda _: None
+    _pristine: dict[str, bytes] = field(default_factory=dict)
+
+    def grade(self, submissions: list[Submission], *, resume: bool = False) -> None:
+        """Grade all of them.
+
+        :param resume: take a result that is there, if nothing that it depends on has changed.
+        :raises SubmissionError: a course's notebook is missing.
+        """
+        work = []
+        for one in submissions:
+            job = _Job(one, self._release(one.assignment), self.settings)
+            known = self.results.find(one) if resume else None
+            if known and known.digest == job.digest:
+                self.done(known)
+            else:
+                work.append(job)
+        for graded in _each(work, self.jobs):
+            kept = self.results.merge(graded) if self.settings.exercises else graded
+            self.results.write(kept)
+            self.done(kept)
+
+    def _release(self, assignment: str) -> bytes:
+        if assignment not in self._pristine:
+            path = self.course / f"{assignment}.ipynb"
+            if not path.exists():
+                raise SubmissionError(
+                    f"The course's own {path.name} is not in {self.course}.",
+                    hint="--course names the folder with the course's notebooks.",
+                )
+            self._pristine[assignment] = student_version(path)
+        return self._pristine[assignment]
+
+
+@dataclass(frozen=True)
+class _Job:
+    submission: Submission
+    pristine: bytes = field(repr=False)
+    settings: Settings
+
+    @property
+    def digest(self) -> str:
+        return mark(self.submission.content, self.pristine, repr(self.settings))
+
+    def graded(self) -> Graded:
+        """Grade it, here and now."""
+        one, settings = self.submission, self.settings
+        try:
+            rebuilt = rebuild(self.pristine, one.content)
+            if settings.exercises:
+                rebuilt = rebuilt.only(set(settings.exercises))
+            outcomes = grade(
+                one.assignment, rebuilt,
+                seconds=settings.seconds, cell=settings.seconds / 5, version=settings.version,
+            )  # fmt: skip
+        except SubmissionError as bad:
+            return failed(one, self.digest, bad.message)
+        return Graded(
+            one.student, one.assignment, self.digest, one.timestamp, tuple(outcomes),
+            dict(rebuilt.findings),
+        )  # fmt: skip
+
+
+@dataclass
+class _Running:
+    job: _Job
+    process: ForkServerProcess
+    answer: Connection
+    until: float
+
+    @classmethod
+    def start(cls, context: ForkServerContext, job: _Job) -> _Running:
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(job, theirs), daemon=False)
+        process.start()
+        theirs.close()
+        return cls(job, process, ours, time.monotonic() + job.settings.seconds + _SLACK)
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self.until
+
+    def result(self) -> Graded:
+        """What came of it; the process is ended if it has not."""
+        try:
+            if self.answer.poll():
+                return self.answer.recv()  # type: ignore[no-any-return]
+        except (EOFError, OSError):
+            pass
+        finally:
+            self.end()
+        why = "The grading of it took too long." if self.late else "The grading of it broke off."
+        return failed(self.job.submission, "", why)
+
+    def end(self) -> None:
+        self.process.join(0 if self.late else 5)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.answer.close()
+        self.process.close()
+
+
+def _work(job: _Job, answer: Connection) -> None:
+    """The process of one submission."""
+    try:
+        graded = job.graded()
+    except LabError as error:
+        graded = failed(job.submission, "", str(error))
+    answer.send(graded)
+    answer.close()
+
+
+def _each(work: list[_Job], jobs: int) -> Iterator[Graded]:
+    """The results as they come; whatever happens, no process and no engine is left behind."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    waiting, running = list(reversed(work)), list[_Running]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                running.append(_Running.start(context, waiting.pop()))
+            wait([one.answer for one in running], timeout=1)
+            for one in [one for one in running if one.late or one.answer.poll()]:
+                running.remove(one)
+                yield one.result()
+    finally:
+        for one in running:
+            one.process.kill()
+            one.end()
+        with suppress(LabError), hosts.find(start=False).client() as client:
+            fleet.sweep(client)

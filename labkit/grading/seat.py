@@ -1,0 +1,148 @@
+"""The learner's seat in grading: a folder with sockets, which is all that a sandbox is lent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from docker.errors import APIError
+
+from labkit import wait
+from labkit.course.judge import PATIENCE, Judge
+from labkit.course.lessons import lesson
+from labkit.course.protocol import Connection, Verdict
+from labkit.course.seat import Seat
+from labkit.engine import container, fence, fleet, networks
+from labkit.engine import host as hosts
+from labkit.engine.container import LABEL
+from labkit.engine.engine import Engine
+from labkit.errors import LabError
+from labkit.grading import ENGINE, HUB, JUDGE, SEAT, relay
+from labkit.hub.hub import NAME, Hub
+from labkit.security.guard import Guard
+
+__all__ = ["POLICY", "Lent", "lent"]
+
+POLICY = Path(__file__).with_name("learner.toml").read_text("utf-8")
+"""What a submission may do with an engine."""
+
+
+class Lent(Seat):
+    """A sandbox's seat: engines are lent with a guard on them, each by a socket in the folder."""
+
+    fenced = True
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env: dict[str, str] = {}
+        self._busy = threading.Lock()
+
+    @contextlib.contextmanager
+    def lend(self, engine: Engine) -> Iterator[str]:
+        """Guard an engine, and yield the path that its socket has in the sandbox."""
+        Guard.on(engine, POLICY)
+        name = f"{engine.name}.sock"
+        self.link(engine.socket, name)
+        try:
+            yield f"{SEAT}/{name}"
+        finally:
+            (self.folder / name).unlink(missing_ok=True)
+
+    def link(self, path: Path, name: str) -> None:
+        """Have a socket in the folder, too, where the sandbox's user may open it."""
+        if os.getuid() == 0:  # else the sandbox's user is this one
+            path.chmod(0o666)
+        os.link(path, self.folder / name)
+
+    def listen(self, name: str) -> socket.socket:
+        """Listen on a socket in the folder."""
+        listener = socket.socket(socket.AF_UNIX)
+        path = self.folder / name
+        listener.bind(str(path))
+        path.chmod(0o666)
+        listener.listen(64)
+        return listener
+
+    def judged_by(self, judge: Judge) -> None:
+        """Have a judge hold conversations at a socket of the folder, one after another."""
+        listener = self.listen(JUDGE)
+        threading.Thread(target=self._converse, args=(judge, listener), daemon=True).start()
+        self.env["LABKIT_JUDGE"] = f"{SEAT}/{JUDGE}"
+
+    def _converse(self, judge: Judge, listener: socket.socket) -> None:
+        while True:
+            end, _ = listener.accept()
+            end.settimeout(PATIENCE)
+            # Whatever a stranger sends, the next one is heard.
+            with self._busy, contextlib.suppress(Exception), Connection(end) as connection:
+                judge.converse(connection)
+
+    def settle(self, *, seconds: float) -> None:
+        """Wait until the judge has come to an end with what it is at, but no longer than that."""
+        with contextlib.suppress(LabError):
+            wait.until(lambda: not self._busy.locked(), what="the judge", timeout=seconds)
+
+
+@contextlib.contextmanager
+def lent(assignment: str, *, version: str, heard: Callable[[Verdict], None]) -> Iterator[Lent]:
+    """Yield a seat for one run of a submission: a fresh engine, guarded and bounded, and a judge.
+
+    :param heard: is told every verdict.
+    :raises LabError: it could not be furnished; nothing is left behind.
+    """
+    wanted = lesson(assignment).hub
+    with contextlib.ExitStack() as stack:
+        hub = stack.enter_context(Hub.start(**wanted, say=_nothing)) if wanted else None
+        network, known = stack.enter_context(_apart(hub)) if hub else (fence.ALONE, {})
+        engine = stack.enter_context(
+            Engine.start(
+                version=version, fenced=True, network=network, hosts=known, say=_nothing,
+                args=[f"--insecure-registry={NAME}"] if hub else [],
+            )
+        )  # fmt: skip
+        Guard.on(engine, POLICY)
+        folder = engine.folder / "seat"
+        folder.mkdir(mode=0o755)
+        seat = Lent(folder)
+        seat.link(engine.socket, ENGINE)
+        seat.env["LABKIT_SOCKET"] = f"{SEAT}/{ENGINE}"
+        if hub:
+            _bring_hub(seat, hub)
+        seat.judged_by(Judge(assignment, engine.endpoint, hub=hub, seat=seat, heard=heard))
+        yield seat
+        seat.settle(seconds=30)
+
+
+def _bring_hub(seat: Lent, hub: Hub) -> None:
+    """Have the sandbox find the hub at the address that it has on this machine."""
+    port = int(hub.url.rpartition(":")[2])
+    relay.start(seat.listen(HUB), partial(socket.create_connection, ("127.0.0.1", port)))
+    passwords = {name: one.password for name, one in hub.accounts.items() if one.password}
+    seat.env |= {"LABKIT_HUB": hub.url, "LABKIT_HUB_ACCOUNTS": json.dumps(passwords)}
+
+
+@contextlib.contextmanager
+def _apart(hub: Hub) -> Iterator[tuple[str, dict[str, str]]]:
+    """A network for the hub and one engine, that leads nowhere else; and what they call the hub."""
+    with hosts.find().client() as client:
+        labels = fleet.mine("cluster") | {f"{LABEL}.owner": container.owner()}
+        name = fleet.container_name(f"apart-{hub.name}")
+        network = networks.create(client, name, labels, internal=True)
+        try:
+            client.api.connect_container_to_network(hub.container_id, network)
+            found = client.api.inspect_container(hub.container_id)["NetworkSettings"]["Networks"]
+            yield name, {NAME: found[name]["IPAddress"]}
+        finally:
+            with contextlib.suppress(APIError):
+                client.api.disconnect_container_from_network(hub.container_id, network, force=True)
+            client.api.remove_network(network)
+
+
+def _nothing(_: str) -> None:
+    """Say nothing: many are graded at once."""
