@@ -11,12 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from labkit.course.exercise import Lesson
 from labkit.course.lessons import lesson
 from labkit.course.protocol import Verdict
 from labkit.engine import host as hosts
-from labkit.grading import MARK, NOTEBOOK, SEAT
+from labkit.grading import HUB, MARK, NOTEBOOK, SEAT
 from labkit.grading.outcome import Outcome
 from labkit.grading.rebuild import Answer, Place, Rebuilt
 from labkit.grading.sandbox import Ended, Sandbox
@@ -29,6 +30,7 @@ RUNS = 3
 
 _TRIES = 5  # conversations about one exercise; then the judge has heard enough guesses
 _GRACE = 5.0  # seconds
+_INSIDE = str(Path(__file__).with_name("inside.py"))
 _DEAD = ("The kernel died", "Kernel dead")
 
 
@@ -85,7 +87,7 @@ def grade(
         with lent(assignment, version=version, heard=heard.hear) as seat:
             (seat.folder / NOTEBOOK).write_bytes(rest.notebook())
             ended = sandbox.run(
-                ["-m", "labkit.grading.inside", SEAT, str(cell)],
+                [_INSIDE, f"{SEAT}/{NOTEBOOK}", f"{SEAT}/{HUB}", str(cell), MARK],
                 seat=seat.folder, env=seat.env, seconds=max(left, _GRACE),
             )  # fmt: skip
         cells = _cells(ended, rest)
