@@ -159,7 +159,7 @@ def _describe_companion(found: fleet.Companion) -> dict[str, Any]:
     return {
         "name": found.name,
         "version": found.kind,
-        "socket": f"http://127.0.0.1:{found.port}",
+        "socket": f"http://127.0.0.1:{found.port}" if found.port else "",
         "started": found.created,
         "owner": _whose(found.owner, keep=found.keep, orphan=found.orphan),
         "tcp": True,

@@ -30,7 +30,7 @@ from labkit.engine.container import LABEL, Spec
 from labkit.engine.host import Host
 from labkit.errors import EngineError, LabError
 
-COMPANIONS = ("hub", "mirror")  # the kinds of containers that engines are used with
+COMPANIONS = ("hub", "mirror", "sandbox")  # the kinds of containers that go with engines
 ASIDE = "labkit-old-"  # the name of an engine's container that a reset is about to remove
 
 
@@ -56,7 +56,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Companion:
-    """A hub or a mirror as its labels describe it.
+    """A hub, a mirror or a sandbox as its labels describe it.
 
     ``address`` is what engines reach it at, ``port`` where it is on this machine's loopback.
     """

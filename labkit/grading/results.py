@@ -32,7 +32,7 @@ def mark(*parts: bytes | str) -> str:
 def file_name(student: str) -> str:
     """A student's name as a file can be called; names that differ stay different."""
     plain = re.sub(r"[^\w.@+-]+", "_", student).strip(".")[:80]
-    return plain if plain == student else f"{plain or 'student'}-{mark(student)[:6]}"
+    return plain if plain and plain == student else f"{plain or 'student'}-{mark(student)[:6]}"
 
 
 @dataclass(frozen=True)
