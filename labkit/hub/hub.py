@@ -137,6 +137,13 @@ class Hub(Service):
         self.wait()
 
     @property
+    def refusals(self) -> int:
+        """How many requests it has refused so far because a budget was spent."""
+        with self.host.client() as client:
+            log: bytes = client.api.logs(self.container_id)
+        return sum(line.endswith(b" 429") for line in log.splitlines())
+
+    @property
     def hosts(self) -> dict[str, str]:
         """What an engine needs in its /etc/hosts: the hub's name and address."""
         return {NAME: self.address}

@@ -99,6 +99,18 @@ def test_a_window_ends(hub_of: Callable[..., Hub]) -> None:
         assert asker.ask("GET", BUSYBOX).status_code == 200
 
 
+def test_refusals_are_counted(hub_of: Callable[..., Hub]) -> None:
+    """The hub tells how many requests it has refused, also before it was changed."""
+    hub = hub_of(limit=1, window="6h")
+    with Asker(hub) as asker:
+        answers = [asker.ask("GET", BUSYBOX).status_code for _ in range(4)]
+        assert answers == [200, 429, 429, 429]
+        wait.until(lambda: hub.refusals == 3, what="the hub's log")
+        hub.change(limit=5)
+        assert asker.ask("GET", BUSYBOX).status_code == 200
+        assert hub.refusals == 3
+
+
 def test_an_account_has_a_budget_of_its_own(roomy: Hub) -> None:
     """Who signs in has the account's limit; without one no header comes at all."""
     with Asker(roomy) as anybody, Asker(roomy, "student") as student:
