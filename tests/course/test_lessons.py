@@ -41,11 +41,22 @@ def _beside(name: str) -> ModuleType:
 RIGHT, WRONG = dict(_beside("right_answers").RIGHT), dict(_beside("wrong_answers").WRONG)
 BESIDE = {
     name: _beside(f"right_{name}")
-    for name in ("apps", "limits", "security", "swarm", "events", "exec", "build", "networks")
+    for name in (
+        "apps",
+        "limits",
+        "security",
+        "swarm",
+        "events",
+        "exec",
+        "build",
+        "networks",
+        "capstone",
+    )
 }
 for _name, _right in BESIDE.items():
     RIGHT |= _right.RIGHT
     WRONG |= _beside(f"wrong_{_name}").wrong(_right)
+SLOW = {*BESIDE["swarm"].RIGHT, *BESIDE["capstone"].RIGHT}
 EXERCISES = {name: one for one in LESSONS.values() for name in one.exercises}
 
 
@@ -105,7 +116,7 @@ def test_every_honest_way_passes(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("exercise", "answer"), _cases(WRONG, slow=BESIDE["swarm"].RIGHT))
+@pytest.mark.parametrize(("exercise", "answer"), _cases(WRONG, slow=SLOW))
 def test_a_beginners_mistake_is_met_with_a_question(
     lab: Lab, exercise: str, answer: Callable[[Any], Callable[..., Any]]
 ) -> None:

@@ -9,6 +9,7 @@ from labkit.course.lessons import (
     keep_a_swarm,
     list_containers,
     management_guard,
+    mend_all,
     permit_and_audit,
     polite_client,
     run_and_stop,
@@ -34,6 +35,7 @@ LESSONS: dict[str, Lesson] = {
         run_inside,
         ship_images,
         share_volumes,
+        mend_all,
     )
 }
 
