@@ -113,6 +113,28 @@ def test_a_job_has_converged_when_it_is_done(cluster: Cluster) -> None:
     cluster.manager.raw.delete("/services/job")
 
 
+def test_an_update_has_converged_when_its_tasks_are_there(cluster: Cluster) -> None:
+    """Asked at once after each of several updates, it waits for tasks of the newest spec."""
+    raw = cluster.manager.raw
+    raw.post("/services/create", json=_service("web", 2))
+    cluster.converged("web")
+    for number in range(4):
+        found = raw.get("/services/web").json()
+        spec = found["Spec"]
+        spec["TaskTemplate"]["ContainerSpec"] |= {"Env": [f"N={number}"], "StopGracePeriod": 10**8}
+        spec["Mode"]["Replicated"]["Replicas"] = 2 + number % 2
+        spec["UpdateConfig"] = {"Parallelism": 0, "Order": "stop-first"}
+        params = {"version": found["Version"]["Index"]}
+        raw.post("/services/web/update", params=params, json=spec)
+        assert not tables.has_converged(raw, "web")
+        cluster.converged("web")
+        wanted = {"service": ["web"], "desired-state": ["running"]}
+        tasks = raw.get("/tasks", params={"filters": wanted}).json()
+        told = [task["Spec"]["ContainerSpec"]["Env"] for task in tasks]
+        assert told == [[f"N={number}"]] * (2 + number % 2)
+    raw.delete("/services/web")
+
+
 def test_a_worker_can_not_answer_for_the_cluster(cluster: Cluster) -> None:
     """A worker says 503 and why; an unknown node's name says which there are."""
     with pytest.raises(APIError, match="not a swarm manager") as refused:
