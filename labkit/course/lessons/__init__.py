@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.course.exercise import Lesson
 from labkit.course.lessons import (
-    follow_events,
+    bring_back,
     inspect_containers,
     keep_a_swarm,
     list_containers,
@@ -30,7 +30,7 @@ LESSONS: dict[str, Lesson] = {
         polite_client,
         permit_and_audit,
         keep_a_swarm,
-        follow_events,
+        bring_back,
         run_inside,
         ship_images,
         share_volumes,
