@@ -60,7 +60,7 @@ def _installed(tutor: Tutor, plugins: Plugins, driver: str) -> str:
     image = plugins.image(driver)
     container = tutor.stock.run(image=image, command=("python3", "/driver.py"), tmpfs=IN_MEMORY)
     with contextlib.suppress(WaitTimeout):
-        wait.until(lambda: _ended(container) or _listens(container), what="it to listen")
+        wait.until(lambda: _ended(container) or _listens(container), what="it to listen", timeout=5)
     said = container.logs().decode(errors="replace").strip().splitlines()[-1:]
     tutor.expect(
         not _ended(container),
