@@ -19,7 +19,7 @@ LAYERS = (
     ("__init__",),
     ("course",),
     ("app", "panels"),
-    ("hub", "live", "security", "swarm"),
+    ("hub", "live", "plugins", "security", "swarm"),
     ("engine",),
     ("tables", "wire"),
     ("sdk",),

@@ -41,7 +41,17 @@ def _beside(name: str) -> ModuleType:
 RIGHT, WRONG = dict(_beside("right_answers").RIGHT), dict(_beside("wrong_answers").WRONG)
 BESIDE = {
     name: _beside(f"right_{name}")
-    for name in ("apps", "limits", "security", "swarm", "events", "exec", "build", "networks")
+    for name in (
+        "apps",
+        "limits",
+        "security",
+        "swarm",
+        "events",
+        "exec",
+        "build",
+        "plugins",
+        "networks",
+    )
 }
 for _name, _right in BESIDE.items():
     RIGHT |= _right.RIGHT
@@ -68,7 +78,7 @@ def _cases(
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """An engine that wrong answers may litter, and the hub that it knows."""
-    with Hub.start(prefix=16) as hub, hub.engine() as engine:
+    with Hub.start(limit=None, prefix=16, python=True) as hub, hub.engine() as engine:
         yield SimpleNamespace(
             docker=engine.docker,
             raw=engine.raw,

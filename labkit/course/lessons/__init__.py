@@ -16,6 +16,7 @@ from labkit.course.lessons import (
     share_volumes,
     ship_images,
     start_here,
+    write_plugins,
 )
 from labkit.errors import CourseError
 
@@ -33,6 +34,7 @@ LESSONS: dict[str, Lesson] = {
         bring_back,
         run_inside,
         ship_images,
+        write_plugins,
         share_volumes,
     )
 }
