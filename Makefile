@@ -1,6 +1,6 @@
 # make prints the menu. CI and people run the same targets.
 .DEFAULT_GOAL := menu
-.PHONY: menu lab test test-all lint notebooks bench lock clean
+.PHONY: menu lab test test-all lint notebooks grade bench lock clean
 
 RUN := .venv/bin
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 \
@@ -8,6 +8,8 @@ NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-sta
 # What takes longest begins first: the browser, then the notebooks.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 WHAT := tests/browser notebooks tests
+SUBMITTED := submitted
+OUT := graded
 
 menu:  ## This menu
 	@echo "Docker API Lab"
@@ -37,7 +39,11 @@ notebooks: .venv/ready  ## Execute the notebooks anew; a second run changes noth
 	@$(RUN)/labkit prepare
 	@$(RUN)/python scripts/notebooks.py notebooks/*.ipynb
 
-bench: .venv/ready  ## Measure: starts, tables, panels, beside their alternatives
+grade: .venv/ready  ## Grade submissions: make grade SUBMITTED=folder-or-zip OUT=reports
+	@sh scripts/system.sh lab
+	@$(RUN)/labkit grade "$(SUBMITTED)" --out "$(OUT)" $(GRADE_ARGS)
+
+bench: .venv/ready  ## Measure: starts, tables, panels, grading, beside their alternatives
 	@sh scripts/system.sh lab
 	@$(RUN)/labkit prepare
 	@$(RUN)/pytest tests/bench --benchmark-enable --benchmark-columns=median,iqr,rounds $(TEST_ARGS)

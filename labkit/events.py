@@ -12,15 +12,20 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, Self
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from labkit import unreachable
 from labkit.endpoint import Endpoint
 from labkit.streams import JSONLines
 
 __all__ = ["EventStream", "Stream", "timestamp"]
+
+_LOST = (requests.RequestException, HTTPError, OSError)
+_PIECE = 65536
 
 
 def timestamp(moment: float | str | datetime | None) -> str | None:
@@ -51,7 +56,7 @@ class Stream(Iterator[bytes]):
     def __init__(self, endpoint: Endpoint, response: requests.Response) -> None:
         self.response = response
         self._endpoint = endpoint
-        self._pieces: Iterator[bytes] = response.iter_content(chunk_size=None)
+        self._pieces = _pieces(response)
         self._closing = False
         # Held by whoever waits in the response: nobody closes it under a thread that reads it.
         self._reading = threading.RLock()
@@ -68,7 +73,7 @@ class Stream(Iterator[bytes]):
                 raise StopIteration
             try:
                 return next(self._pieces)
-            except (requests.RequestException, OSError, ValueError, AttributeError) as cause:
+            except (*_LOST, ValueError, AttributeError) as cause:
                 # The last two: a TLS socket that was shut down between two reads.
                 if self._closing:
                     raise StopIteration from None
@@ -82,6 +87,16 @@ class Stream(Iterator[bytes]):
             self.response.raw.shutdown()
         with self._reading:
             self.response.close()
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """Each piece when it comes, also of an answer without chunks, such as that of an exec.
+
+    There, ``iter_content(chunk_size=None)`` would keep all of it until the end, gigabytes too.
+    """
+    if response.raw.chunked:
+        return response.iter_content(chunk_size=None)
+    return iter(partial(response.raw.read1, _PIECE, decode_content=True), b"")
 
 
 class EventStream(Iterator[dict[str, Any]]):

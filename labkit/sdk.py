@@ -2,14 +2,17 @@
 
 ``docker.from_env()`` is what a learner calls. The kit itself makes its clients here, because the
 environment may name a CA bundle or a proxy that has nothing to do with this engine (docker-py
-issues 2433 and 2598), and because an engine that cannot be reached deserves one clear error.
+issues 2433 and 2598), because an engine that cannot be reached deserves one clear error, and
+because the SDK can lose what an exec prints (:func:`mend`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import docker
@@ -18,13 +21,14 @@ from docker.constants import DEFAULT_DOCKER_API_VERSION
 from docker.errors import APIError as ForeignAPIError
 from docker.errors import DockerException
 from docker.tls import TLSConfig
+from docker.transport.unixconn import UnixHTTPConnection
 
 from labkit import transport, unreachable
 from labkit.endpoint import Certificates, Endpoint
 from labkit.errors import EngineError, LabError
 from labkit.raw import api_error
 
-__all__ = ["border", "client", "endpoint_of"]
+__all__ = ["border", "client", "endpoint_of", "mend"]
 
 
 def client(endpoint: Endpoint, *, version: str = "auto", timeout: int = 60) -> docker.DockerClient:
@@ -48,6 +52,26 @@ def client(endpoint: Endpoint, *, version: str = "auto", timeout: int = 60) -> d
         if not asked.api.ping():
             raise DockerException("it does not answer a ping with OK")
         return asked
+
+
+def mend() -> None:
+    """Let no client in this process, also of ``docker.from_env()``, lose what an exec prints.
+
+    On a busy machine the output may be there before the answer's head is read. The SDK reads the
+    head through a buffer, which then takes the output with it, and goes on beside the buffer
+    (docker-py issue 3332). Over a unix socket, the buffer now takes the head and nothing else.
+    """
+    UnixHTTPConnection.response_class = _HeadAlone
+
+
+class _HeadAlone(HTTPResponse):
+    """An answer of which no byte is read before it is asked for."""
+
+    def __init__(self, sock: Any, *more: Any, **options: Any) -> None:
+        super().__init__(sock, *more, **options)
+        if options.get("method") == "POST":  # all that hijack a connection are
+            self.fp.close()
+            self.fp = sock.makefile("rb", 1)
 
 
 @contextmanager
@@ -94,6 +118,7 @@ def _asked(endpoint: Endpoint, version: str, timeout: int) -> Iterator[docker.Do
 
 def _unasked(endpoint: Endpoint, version: str, timeout: int) -> docker.DockerClient:
     """Return a client that has sent no request yet and takes nothing from the environment."""
+    mend()
     transport.require(endpoint)
     tls = _tls(endpoint.certificates) if endpoint.certificates else False
     try:

@@ -19,7 +19,7 @@ LAYERS = (
     ("__init__",),
     ("course",),
     ("app", "panels"),
-    ("hub", "live", "mailroom", "security", "swarm"),
+    ("hub", "live", "mailroom", "plugins", "security", "swarm"),
     ("engine",),
     ("tables", "wire"),
     ("sdk",),

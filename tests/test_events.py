@@ -125,6 +125,24 @@ def test_stream_that_ended_gives_its_connection_back(client: Client) -> None:
     assert client.get("/_ping").text == "OK"
 
 
+@pytest.mark.engine
+def test_an_answer_without_chunks_comes_piece_by_piece(client: Client) -> None:
+    """What an exec prints is there while it runs on, and closing ends the wait for more."""
+    body = {"Image": "busybox", "Cmd": ["sleep", "600"]}
+    made = client.post("/containers/create", json=body).json()["Id"]
+    client.post(f"/containers/{made}/start")
+    script = {"Cmd": ["sh", "-c", "echo early; sleep 600"], "AttachStdout": True}
+    run = client.post(f"/containers/{made}/exec", json=script).json()["Id"]
+    with client.stream("POST", f"/exec/{run}/start", json={"Detach": False}) as output:
+        assert next(output).endswith(b"early\n")
+        waiting = threading.Thread(target=list, args=[output])
+        waiting.start()
+        output.close()
+        waiting.join(5)
+        assert not waiting.is_alive()
+    client.delete(f"/containers/{made}", params={"force": True})
+
+
 def _dying_engine(path: Path, answer: bytes) -> threading.Thread:
     """Take one connection, send the answer, and die."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
+from docker.transport.unixconn import UnixHTTPConnection
 
 from labkit import sdk
 from labkit.endpoint import Certificates, Endpoint
@@ -111,3 +116,37 @@ def test_missing_certificate_is_named(tmp_path: Path) -> None:
     endpoint = Endpoint(host="127.0.0.1", port=1, certificates=Certificates(tmp_path))
     with pytest.raises(EngineError, match=r"no certificate file .*ca\.pem"):
         sdk.client(endpoint)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the SDK look at answers late, as it does on a busy machine."""
+    promptly = UnixHTTPConnection.getresponse
+
+    def late(connection: UnixHTTPConnection, *more: Any, **options: Any) -> Any:
+        time.sleep(0.5)
+        return promptly(connection, *more, **options)
+
+    monkeypatch.setattr(UnixHTTPConnection, "getresponse", late)
+
+
+@pytest.fixture
+def container(engine: Any) -> Iterator[str]:
+    """Yield the id of a container that runs."""
+    body = {"Image": "busybox", "Cmd": ["sleep", "600"]}
+    made = engine.raw.post("/containers/create", json=body).json()["Id"]
+    engine.raw.post(f"/containers/{made}/start")
+    yield made
+    engine.raw.delete(f"/containers/{made}", params={"force": True})
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("slow")
+def test_what_an_exec_prints_is_not_lost_on_a_busy_machine(engine: Any, container: str) -> None:
+    """Also by a client that was not made here, and that reads late."""
+    sdk.mend()
+    script = ["sh", "-c", "echo out; echo err >&2; exit 3"]
+    with closing(docker.DockerClient(engine.endpoint.url)) as client:
+        inside = client.containers.get(container)
+        assert inside.exec_run(script, demux=True) == (3, (b"out\n", b"err\n"))
+        assert inside.exec_run(["echo", "out"], tty=True).output == b"out\r\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -87,6 +89,67 @@ def test_announced_gigabytes_are_not_kept() -> None:
         assert decoder.feed(b"x" * 1000) == [Frame("stdout", b"x" * 1000)]
     with pytest.raises(StreamError, match=f"lacks {2**32 - 1 - 100_000} bytes"):
         decoder.finish()
+
+
+def _peak_while(work: Callable[[], object]) -> int:
+    """Bytes that Python held at most at one time for that, beyond what it held before."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        work()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def _totals(pieces: Iterable[Frame]) -> dict[str, int]:
+    """Count what each stream says, and keep none of it."""
+    totals = dict.fromkeys(NUMBERS, 0)
+    for piece in pieces:
+        totals[piece.stream] += len(piece.data)
+    return totals
+
+
+def test_more_than_a_gibibyte_takes_no_memory() -> None:
+    """Frames of both streams, from a byte to many megabytes, cut where they happen to be."""
+    sizes = [(1, 1), (2, 5_000_001), (1, 70_000_007), (2, 13), (1, 40_000_000)]
+    rounds, totals = 10, {}
+
+    def sent() -> Iterator[bytes]:
+        filler = bytes(1 << 20)
+        for number, size in sizes * rounds:
+            yield from (_header(number, size)[:3], _header(number, size)[3:])
+            for begin in range(0, size, len(filler)):
+                yield filler[: size - begin]
+
+    peak = _peak_while(lambda: totals.update(_totals(frames(sent()))))
+    assert totals == {"stdin": 0, "stdout": 1_100_000_080, "stderr": 50_000_140}
+    assert sum(totals.values()) > 2**30
+    assert peak < 8 * 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+def test_more_than_a_gibibyte_of_an_exec_takes_no_memory(engine: Any) -> None:
+    """What a real command prints, through the raw client, is never held as a whole."""
+    body = {"Image": "busybox", "Cmd": ["sleep", "600"]}
+    made = engine.raw.post("/containers/create", json=body).json()["Id"]
+    engine.raw.post(f"/containers/{made}/start")
+    script = "echo begun >&2; dd if=/dev/zero bs=1M count=1100 2>/dev/null; echo done >&2"
+    wanted = {"Cmd": ["sh", "-c", script], "AttachStdout": True, "AttachStderr": True}
+    run = engine.raw.post(f"/containers/{made}/exec", json=wanted).json()["Id"]
+    totals: dict[str, int] = {}
+
+    def read() -> None:
+        body = {"Detach": False, "Tty": False}
+        with engine.raw.stream("POST", f"/exec/{run}/start", json=body) as output:
+            totals.update(_totals(frames(output)))
+
+    peak = _peak_while(read)
+    engine.raw.delete(f"/containers/{made}", params={"force": True})
+    assert totals == {"stdin": 0, "stdout": 1100 * 2**20, "stderr": len("begun\ndone\n")}
+    assert peak < 8 * 2**20
 
 
 @pytest.mark.parametrize("data", [b"hello\r\n", b"\x01\x02", b"\x04\0\0\0\0\0\0\x01x", b"\xff"])

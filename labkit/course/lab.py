@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from docker import DockerClient
 
-from labkit import raw
+from labkit import raw, sdk
 from labkit.course import judge, kernel, learner, lessons, outfit, progress
 from labkit.course.given import GivenEngine, GivenHub
 from labkit.course.hints import Hint
@@ -224,6 +224,7 @@ def lab(notebook: str, *, version: str | None = None, env: Mapping[str, str] | N
     if _current is not None:
         _current.close()
         _current = None
+    sdk.mend()
     engine, hub = outfit.start(lesson, version, env or {})
     _current = Lab(notebook, engine, hub)
     atexit.register(_current.close_quietly)

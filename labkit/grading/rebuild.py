@@ -125,7 +125,9 @@ def rebuild(pristine: bytes, submitted: bytes) -> Rebuilt:
             found[cell.grade_id] = Answer(answers[cell.grade_id] is not None, notes)
         elif cell.solution:
             written = answers[cell.grade_id]
-            findings[cell.grade_id] = written.source if written else ""
+            findings[cell.grade_id] = (
+                written.source if written and written.text != cell.text else ""
+            )
     return Rebuilt(list(_laid(ours, theirs, answers)), found, findings)
 
 

@@ -125,6 +125,7 @@ def _picture(points: Sequence[float], worth: float, passed: Mapping[str, int]) -
         right.barh(list(passed), list(passed.values()))
         right.invert_yaxis()
         right.set(xlabel="students who passed", xlim=(0, len(points)))
+        right.xaxis.get_major_locator().set_params(integer=True)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue().partition("<svg")[2].join(("<svg", ""))

@@ -10,6 +10,7 @@ from labkit import archives
 from labkit.engine import host as hosts
 from labkit.engine import image
 from labkit.engine.engine import Engine
+from labkit.hub import python as python_image
 from labkit.hub import stock
 from labkit.hub.service import Service, created
 from labkit.hub.settings import FOLDER, KEEPER, Account, Settings, mirror_files, seconds
@@ -66,6 +67,7 @@ class Hub(Service):
         accounts: Mapping[str, int | None] | None = None,
         prefix: int = 32,
         retry_after: bool = False,
+        python: bool = False,
         keep: bool = False,
         say: image.Say = print,
     ) -> Self:
@@ -77,6 +79,7 @@ class Hub(Service):
         :param prefix: how many bits of an IPv4 address count as one: 16 has all engines of the lab
             share a budget, as a class behind one address does.
         :param retry_after: whether a 429 says when to come again.
+        :param python: also have the image ``python``, for programs that a lesson puts into images.
         :param keep: outlive this process, until ``labkit down``.
         :param say: is told what takes long, and why.
         :raises HostError: there is no Docker to start it on.
@@ -93,7 +96,7 @@ class Hub(Service):
             client.api.start(made)
             hub = cls(host, made, made[:12], everybody, settings)
             hub.wait()
-            hub._fill()
+            hub._fill(python=python)
         return hub
 
     @property
@@ -181,13 +184,19 @@ class Hub(Service):
                 pusher.push(stock.version(base, name, tag), f"library/{name}", tag)
         return [f"{NAME}/library/{name}:{tag}" for tag in tags]
 
-    def _fill(self) -> None:
+    def _fill(self, *, python: bool) -> None:
         with stock.Pusher(self.url, self.accounts[KEEPER].token) as pusher:
             for one in self._shelf():
                 name, _, tag = one.name.rpartition(":")
                 pusher.push(one, f"library/{name}", tag)
                 if name == "hello-world":
                     pusher.push(one, "ratelimitpreview/test", "latest")
+                if name == "busybox" and python:
+                    pusher.push(self._python(one), "library/python", "latest")
+
+    def _python(self, busybox: stock.Image) -> stock.Image:
+        with self.host.client() as client:
+            return python_image.image(client, self.container_id, busybox)
 
     def _shelf(self) -> Iterator[stock.Image]:
         """The course's images, from the archive that each engine image carries."""

@@ -56,6 +56,7 @@ class Frame:
         self._outcome = outcome
         parts = [style(), bar, *body, self._empty, outcome, *tail]
         self.widget = box(ipywidgets.VBox(parts), "labkit-panel", f"labkit-{kind}")
+        self.empty("")
         self.say("")
 
     def headline(self, text: str, *, away: str = "") -> None:

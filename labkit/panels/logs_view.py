@@ -25,6 +25,8 @@ _LONGEST = 1000
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
+_KINDS = {"stderr": ' class="lk-stderr" title="stderr"', "stdin": ' class="lk-stdin"'}
+
 Numbered = tuple[int, LogLine]
 """A line, and its number since the log was opened."""
 
@@ -80,8 +82,7 @@ def _line(line: LogLine, pattern: re.Pattern[str] | None, *, timestamps: bool) -
     plain = _NO_TEXT.sub("·", _ESCAPES.sub("", line.text))
     shown = plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "…"
     when = f'<span class="lk-time">{escape(line.time[:23])}</span> ' if timestamps else ""
-    kind = ' class="lk-stderr" title="stderr"' if line.stream == "stderr" else ""
-    return f"<span{kind}>{when}{_marked(shown, pattern)}</span>"
+    return f"<span{_KINDS.get(line.stream, '')}>{when}{_marked(shown, pattern)}</span>"
 
 
 def _pattern(search: str) -> re.Pattern[str] | None:

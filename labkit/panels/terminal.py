@@ -57,8 +57,9 @@ class TerminalPanel(Panel):
 
     def _make_widgets(self) -> None:
         self._view = LogView()
-        tooltip = "A line for the shell; Enter sends it"
-        self.line = ipywidgets.Text(placeholder="ls -l /", tooltip=tooltip)
+        self.line = ipywidgets.Text(
+            placeholder="ls -l /, and Enter", tooltip="A line for the shell; Enter sends it"
+        )
         self.line.on_msg(self._submitted)
         self.end = ipywidgets.Button(
             description="End input", icon="level-down", tooltip="As Ctrl-D does: no more input"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Self
@@ -22,8 +22,9 @@ from labkit.engine import host as host_engine
 from labkit.engine.engine import Engine
 from labkit.engine.launch import Launch
 from labkit.errors import EngineError, LabError
+from labkit.hub.hub import Hub
 from labkit.raw import Client
-from labkit.swarm import tables
+from labkit.swarm import mesh, tables
 from labkit.table import Table
 
 __all__ = ["Cluster"]
@@ -31,11 +32,11 @@ __all__ = ["Cluster"]
 PORT = 2377
 HEARTBEAT = 1_000_000_000  # nanoseconds; a Swarm's own 5 s would have a lesson wait for 15
 _FIRST = 10  # the last number of the first node's address
-_NO_MESH = (
-    "This kernel has no IPVS: the routing mesh and the addresses of services answer nothing. "
-    'Publish ports with mode "host", and let services be found by DNS (endpoint mode dnsrr).'
-)
-_MESH = "This kernel has IPVS: a published port answers at every node, wherever its tasks run."
+# A node asks the registry for a task's image, also for one that it has. Where there is no hub, it
+# is told at once that nobody is there, and takes its own; else it would spend Docker Hub's limit.
+_NO_REGISTRY = {"registry-1.docker.io": "127.0.0.1"}
+
+Begin = Callable[..., Engine]
 
 
 class Cluster:
@@ -56,6 +57,7 @@ class Cluster:
         version: str = image.DEFAULT,
         versions: Mapping[str, str] | None = None,
         joined: bool = True,
+        hub: Hub | None = None,
         name: str | None = None,
         keep: bool = False,
         fenced: bool = False,
@@ -65,6 +67,8 @@ class Cluster:
         :param version: the Docker version of the nodes.
         :param versions: other versions, by the node's name: ``{"worker-2": "20.10"}``.
         :param joined: False leaves ``POST /swarm/init`` and ``/swarm/join`` (API 1.24+) to you.
+        :param hub: whom the nodes ask for images, as a mirror of Docker Hub too; without one, they
+            have the course's images and ask nobody.
         :param name: its name, the beginning of its engines' names; made up where there is none.
         :param keep: outlive this process, until ``labkit down``.
         :param fenced: bound what the nodes use; they reach each other and nothing else.
@@ -84,7 +88,9 @@ class Cluster:
             network = networks.create(host, fleet.container_name(name), labels, internal=fenced)
             cluster = cls(name, {}, network, networks.subnet(host, network))
         try:
-            cluster._start_nodes(chosen, keep=keep, fenced=fenced)
+            alone = partial(Engine.start, hosts=_NO_REGISTRY)
+            begin = partial(hub.engine, mirror=True) if hub else alone
+            cluster._start_nodes(chosen, begin, keep=keep, fenced=fenced)
             if joined and managers:
                 cluster.form()
         except BaseException:
@@ -92,11 +98,13 @@ class Cluster:
             raise
         return cluster
 
-    def _start_nodes(self, versions: Mapping[str, str], *, keep: bool, fenced: bool) -> None:
+    def _start_nodes(
+        self, versions: Mapping[str, str], begin: Begin, *, keep: bool, fenced: bool
+    ) -> None:
         with ThreadPoolExecutor(len(versions) or 1) as pool:
             starts = {
                 node: pool.submit(
-                    Engine.start,
+                    begin,
                     version=one, name=f"{self.name}-{node}", cluster=self.name, keep=keep,
                     fenced=fenced,
                 )
@@ -236,16 +244,12 @@ class Cluster:
     @property
     def routing_mesh(self) -> bool:
         """Whether published ports answer at every node, which needs IPVS in the kernel."""
-        engine = next(iter(self.nodes.values()))
-        with engine.host.client() as host:
-            looked = host.api.exec_create(engine.container_id, ["test", "-e", "/proc/net/ip_vs"])
-            host.api.exec_start(looked["Id"])
-            return bool(host.api.exec_inspect(looked["Id"])["ExitCode"] == 0)
+        return mesh.is_there(self.nodes.values())
 
     @property
     def about_mesh(self) -> str:
         """What that means, in words."""
-        return _MESH if self.routing_mesh else _NO_MESH
+        return mesh.about(there=self.routing_mesh)
 
     def tasks(self, service: str = "") -> Table:
         """The tasks, of one service or of all, see :func:`labkit.swarm.tables.tasks`."""

@@ -84,9 +84,10 @@ def tasks(manager: Client, service: str = "") -> Table:
 
 
 def has_converged(manager: Client, service: str) -> bool:
-    """Whether a service has the tasks that it wants, and no update is under way.
+    """Whether a service has the tasks that it wants, all of its newest spec.
 
-    ``GET /services?status=true``, API 1.41+, and ``GET /tasks``.
+    ``GET /services?status=true``, API 1.41+, and ``GET /tasks``. An update that was asked for a
+    moment ago may not have begun: its tasks are not there yet, and so it has not converged.
     """
     described: dict[str, Any] = manager.get(f"/services/{service}").json()
     if (described.get("UpdateStatus") or {}).get("State") in _BUSY:
@@ -98,8 +99,20 @@ def has_converged(manager: Client, service: str) -> bool:
         return bool(status.get("CompletedTasks", 0) >= job.get("TotalCompletions", 1))
     wanted = {"service": [described["ID"]], "desired-state": ["running"]}
     found = manager.get("/tasks", params={"filters": wanted}).json()
-    states = [task["Status"]["State"] for task in found]
-    return states == ["running"] * status["DesiredTasks"]
+    newest = _what_runs(described["Spec"]["TaskTemplate"])
+    fine = [
+        task["Status"]["State"] == "running" and _what_runs(task["Spec"]) == newest
+        for task in found
+    ]
+    return fine == [True] * status["DesiredTasks"]
+
+
+def _what_runs(template: Mapping[str, Any]) -> dict[str, Any]:
+    """A task's spec, but for what a service has and a task not, and where it may run.
+
+    A task that may stay where it is is not replaced.
+    """
+    return {key: value for key, value in template.items() if key not in ("Runtime", "Placement")}
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: list[str], order: list[str]) -> Table:

@@ -136,6 +136,8 @@ def test_the_way_to_a_token(roomy: Hub) -> None:
         assert 'scope="repository:library/busybox:pull"' in challenge
         assert session.get(f"{roomy.url}/token", auth=("student", "wrong")).status_code == 401
         assert session.get(f"{roomy.url}/elsewhere").status_code == 404
+        # By POST there is none: who is refused there, as containerd, goes on to ask by GET.
+        assert session.post(f"{roomy.url}/token", data={"username": "student"}).status_code == 405
 
 
 def test_nobody_pushes_but_the_kit(roomy: Hub) -> None:

@@ -57,6 +57,23 @@ def test_lines_are_typed_and_answered(panel: TerminalPanel, page: Page) -> None:
 
 
 @pytest.mark.engine
+def test_what_is_typed_is_told_apart_and_nothing_empty_takes_room(
+    panel: TerminalPanel, page: Page
+) -> None:
+    """A line that was typed looks unlike one that was printed; no blank strip is on the page."""
+    panel.type("pwd")
+    wait.until(lambda: '<span class="lk-stdin">$ pwd</span>' in page(panel), what="the line")
+
+    def blank(widget: Any) -> list[Any]:
+        if widget.layout.display == "none":
+            return []
+        mine = [widget] if getattr(widget, "value", None) == "" and widget is not panel.line else []
+        return mine + [one for child in getattr(widget, "children", ()) for one in blank(child)]
+
+    assert blank(panel.widget) == []
+
+
+@pytest.mark.engine
 def test_the_end_of_the_input_ends_the_shell(panel: TerminalPanel, page: Page) -> None:
     """Its exit code is shown, nothing can be typed any more, and Start begins anew."""
     panel.type("x=1; false")

@@ -5,19 +5,26 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import docker
 import pytest
 
 from labkit import wait
-from labkit.engine import fleet, host
 from labkit.engine.engine import Engine
 from labkit.errors import APIError, EngineError, VersionNotOffered
+from labkit.hub.hub import Hub
 from labkit.swarm import tables
 from labkit.swarm.cluster import Cluster
 
+if TYPE_CHECKING:
+    from tests.swarm.conftest import Traces
+
+Look = Callable[[Cluster], "Traces"]
+Left = Callable[[str], list[str]]
 pytestmark = pytest.mark.engine
 
 ABANDON = """
@@ -37,19 +44,6 @@ def _service(name: str, replicas: int) -> dict[str, Any]:
         "TaskTemplate": {"ContainerSpec": run, "RestartPolicy": {"Delay": 10**8}},
         "Mode": {"Replicated": {"Replicas": replicas}},
     }
-
-
-def _left(name: str) -> list[str]:
-    """What the machine has of the cluster of that name: engines, networks, volumes, mounts."""
-    mine = f"{fleet.mine('engine')['labkit.scope']}-{name}"
-    with host.find().client() as client:
-        volumes = client.api.volumes(filters={"label": "labkit=engine"})["Volumes"] or []
-        return [
-            *(one.name for one in fleet.engines(client) if one.name.startswith(name)),
-            *(one["Name"] for one in client.api.networks() if mine in one["Name"]),
-            *(one["Name"] for one in volumes if one["Labels"]["labkit.name"].startswith(name)),
-            *(line for line in Path("/proc/mounts").read_text().splitlines() if f"/{name}" in line),
-        ]
 
 
 def _running_on(cluster: Cluster, service: str) -> list[str]:
@@ -75,6 +69,7 @@ def test_the_nodes_are_known_by_name_and_role(cluster: Cluster) -> None:
     assert cluster.manager is cluster.nodes["manager-1"]
     assert "IPVS" in cluster.about_mesh
     assert cluster.routing_mesh is ("no IPVS" not in cluster.about_mesh)
+    assert cluster.routing_mesh is Path("/proc/net/ip_vs").exists(), "nodes share this kernel"
 
 
 @pytest.mark.slow
@@ -118,6 +113,28 @@ def test_a_job_has_converged_when_it_is_done(cluster: Cluster) -> None:
     cluster.manager.raw.delete("/services/job")
 
 
+def test_an_update_has_converged_when_its_tasks_are_there(cluster: Cluster) -> None:
+    """Asked at once after each of several updates, it waits for tasks of the newest spec."""
+    raw = cluster.manager.raw
+    raw.post("/services/create", json=_service("web", 2))
+    cluster.converged("web")
+    for number in range(4):
+        found = raw.get("/services/web").json()
+        spec = found["Spec"]
+        spec["TaskTemplate"]["ContainerSpec"] |= {"Env": [f"N={number}"], "StopGracePeriod": 10**8}
+        spec["Mode"]["Replicated"]["Replicas"] = 2 + number % 2
+        spec["UpdateConfig"] = {"Parallelism": 0, "Order": "stop-first"}
+        params = {"version": found["Version"]["Index"]}
+        raw.post("/services/web/update", params=params, json=spec)
+        assert not tables.has_converged(raw, "web")
+        cluster.converged("web")
+        wanted = {"service": ["web"], "desired-state": ["running"]}
+        tasks = raw.get("/tasks", params={"filters": wanted}).json()
+        told = [task["Spec"]["ContainerSpec"]["Env"] for task in tasks]
+        assert told == [[f"N={number}"]] * (2 + number % 2)
+    raw.delete("/services/web")
+
+
 def test_a_worker_can_not_answer_for_the_cluster(cluster: Cluster) -> None:
     """A worker says 503 and why; an unknown node's name says which there are."""
     with pytest.raises(APIError, match="not a swarm manager") as refused:
@@ -136,30 +153,61 @@ def test_a_stopped_node_is_not_swept_away(cluster: Cluster) -> None:
     assert cluster.nodes["worker-2"].alive
 
 
-def test_nothing_is_left() -> None:
+def test_the_mesh_is_asked_of_a_node_that_runs(cluster: Cluster) -> None:
+    """Also while the first one does not."""
+    before = cluster.routing_mesh
+    cluster.stop_node("manager-1")
+    try:
+        assert cluster.routing_mesh is before
+    finally:
+        cluster.bring_back("manager-1")
+        wait.until(lambda: cluster.can_act, what="the manager to be back", timeout=60)
+
+
+def test_nothing_is_left(traces: Look, left: Left) -> None:
     """A cluster that was never joined, one with a dead node and one that failed leave nothing."""
     with Cluster.start(managers=1, workers=1, joined=False, name="gone") as lone:
-        assert len(_left("gone")) >= 5, "two engines, two volumes, a network"
         with pytest.raises(EngineError, match="can act for it"):
             assert lone.manager
         lone.form()
+        seen = traces(lone)
+        assert len(seen.left()) >= 15, "engines, volumes, networks, rules, links, processes"
         lone.stop_node("worker-1")
-    assert _left("gone") == []
+    assert seen.left() == []
     with pytest.raises(VersionNotOffered):
         Cluster.start(workers=1, name="never", versions={"worker-1": "1.0"})
-    assert _left("never") == []
+    assert left("never") == []
 
 
-def test_a_killed_program_s_cluster_is_reaped() -> None:
+def test_a_killed_program_s_cluster_is_reaped(left: Left) -> None:
     """Whoever starts an engine next takes away what a killed program left, its network too."""
     with subprocess.Popen([sys.executable, "-c", ABANDON], stdout=subprocess.PIPE) as running:
         assert running.stdout
         name = running.stdout.readline().decode().strip()
-        assert f"{name}-worker-1" in _left(name)
+        assert f"{name}-worker-1" in left(name)
         running.send_signal(signal.SIGKILL)
     with Engine.start():
         pass
-    assert _left(name) == []
+    assert left(name) == []
+
+
+def test_nodes_ask_no_registry(cluster: Cluster) -> None:
+    """A node that looks for an image is told at once that nobody is there; Docker Hub is spared."""
+    with pytest.raises(docker.errors.APIError, match=r"127\.0\.0\.1:443"):
+        cluster.workers["worker-1"].docker.images.pull("busybox", tag="latest")
+
+
+@pytest.mark.slow
+def test_with_a_hub_nodes_get_their_images_there() -> None:
+    """Each node that gets a task pulls for itself, by the hub's name and by a plain one."""
+    with Hub.start(limit=None) as hub, Cluster.start(workers=1, hub=hub) as cluster:
+        [image] = hub.publish("app", 1)
+        for number, name in enumerate((image, "app:1")):
+            spec = _service(f"web-{number}", 2)
+            spec["TaskTemplate"]["ContainerSpec"] |= {"Image": name, "Command": ["sleep", "600"]}
+            cluster.manager.raw.post("/services/create", json=spec)
+            cluster.converged(f"web-{number}")
+            assert _running_on(cluster, f"web-{number}") == sorted(cluster.nodes)
 
 
 @pytest.mark.slow
@@ -192,10 +240,20 @@ def test_versions_can_be_mixed() -> None:
 
 
 @pytest.mark.slow
-def test_ten_clusters_leave_the_machine_as_it_was() -> None:
-    """One after another, each with a service on it."""
+def test_ten_clusters_leave_the_machine_as_it_was(traces: Look) -> None:
+    """One after another, each with a service, a network and a dead node: no namespace is left."""
+    threads, files = set(threading.enumerate()), len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(10):
         with Cluster.start(name="again") as cluster:
-            cluster.manager.raw.post("/services/create", json=_service("web", 3))
+            raw = cluster.manager.raw
+            raw.post("/networks/create", json={"Name": "back", "Driver": "overlay"})
+            spec = _service("web", 3)
+            spec["TaskTemplate"]["Networks"] = [{"Target": "back"}]
+            raw.post("/services/create", json=spec)
             cluster.converged("web")
-        assert _left("again") == []
+            seen = traces(cluster)
+            assert len(seen.processes) >= 9, "of each node: its first one, dockerd, containerd"
+            cluster.stop_node("worker-1")
+        assert seen.left() == []
+    assert set(threading.enumerate()) <= threads
+    assert len(list(Path("/proc/self/fd").iterdir())) <= files

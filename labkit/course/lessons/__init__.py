@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.course.exercise import Lesson
 from labkit.course.lessons import (
-    follow_events,
+    bring_back,
     inspect_containers,
     keep_a_swarm,
     list_containers,
@@ -17,6 +17,7 @@ from labkit.course.lessons import (
     share_volumes,
     ship_images,
     start_here,
+    write_plugins,
 )
 from labkit.errors import CourseError
 
@@ -31,9 +32,10 @@ LESSONS: dict[str, Lesson] = {
         polite_client,
         permit_and_audit,
         keep_a_swarm,
-        follow_events,
+        bring_back,
         run_inside,
         ship_images,
+        write_plugins,
         share_volumes,
         mend_all,
     )

@@ -1,19 +1,18 @@
-"""The exercises of 08-events: read the past, miss nothing, and react."""
+"""The exercises of 08-events that read: who did what, who died, and what was missed.
+
+The supervisor is in :mod:`labkit.course.lessons.bring_back`.
+"""
 
 from __future__ import annotations
 
-import random
 import secrets
-import threading
 import time
 from typing import Any
 
-from docker.errors import APIError
 from docker.models.containers import Container
 
 from labkit import wait
 from labkit.course.exercise import Lesson, Tutor
-from labkit.errors import WaitTimeout
 from labkit.events import timestamp
 
 __all__ = ["lesson"]
@@ -21,8 +20,6 @@ __all__ = ["lesson"]
 lesson = Lesson("08-events", by_hand={"findings": 1})
 
 JSON = dict[str, Any]
-WATCH = 6  # seconds that a supervisor is on duty
-PROMPT = 2.0  # seconds within which what died is to be back
 
 
 def _now(tutor: Tutor) -> float:
@@ -30,8 +27,11 @@ def _now(tutor: Tutor) -> float:
     return float(str(timestamp(tutor.raw.get("/info").json()["SystemTime"])))
 
 
-def _events(tutor: Tutor, since: float, **filters: list[str]) -> list[JSON]:
-    with tutor.raw.events(since=since, until=_now(tutor), filters=filters) as events:
+def _events(
+    tutor: Tutor, since: float, *, until: float | None = None, **filters: list[str]
+) -> list[JSON]:
+    until = until or _now(tutor)
+    with tutor.raw.events(since=since, until=until, filters=filters) as events:
         return list(events)
 
 
@@ -96,7 +96,9 @@ def _event(kind: str, action: str, actor: str, **attributes: str) -> JSON:
 def deaths(tutor: Tutor) -> None:
     """The function finds who died between two moments, in order, with exit codes."""
     for _ in range(2):
+        before = _now(tutor)
         tutor.stock.ended()
+        _told(tutor, before, 1)
         since = _now(tutor)
         wanted = _bury(tutor, since)
         until = _now(tutor)
@@ -117,24 +119,30 @@ def deaths(tutor: Tutor) -> None:
 def _bury(tutor: Tutor, since: float) -> list[list[Any]]:
     """Have containers end in all sorts of ways; who died with which code, in order."""
     wanted: list[list[Any]] = []
+
+    def died(container: Container, code: int) -> None:
+        container.wait()
+        wanted.append([container.name, code])
+        _told(tutor, since, len(wanted))
+
     code = 1 + secrets.randbelow(90)
     twice = tutor.stock.ended(code=code)
-    wanted.append([twice.name, code])
+    died(twice, code)
     killed = tutor.stock.run()
     killed.kill()
-    killed.wait()
-    wanted.append([killed.name, 137])
+    died(killed, 137)
     twice.start()
-    twice.wait()
-    wanted.append([twice.name, code])
+    died(twice, code)
     removed = tutor.stock.ended()
+    died(removed, 0)
     removed.remove()
-    wanted.append([removed.name, 0])
     tutor.stock.run()
-    wait.until(  # it may be told a moment later than a wait ends
-        lambda: len(_events(tutor, since, event=["die"])) == len(wanted), what="the deaths"
-    )
     return wanted
+
+
+def _told(tutor: Tutor, since: float, count: int) -> None:
+    """Wait until so many deaths are among the events: the engine may tell after a wait has ended."""
+    wait.until(lambda: len(_events(tutor, since, event=["die"])) == count, what="the deaths")
 
 
 @lesson.exercise(
@@ -154,8 +162,8 @@ def rest(tutor: Tutor) -> None:
             volume = tutor.stock.volume()
             tutor.stock.create(volumes=[f"{volume.name}:/data"]).remove()
             volume.remove()
-        time.sleep(0.05)
-        events, until = _events(tutor, since), _now(tutor)
+        until = _now(tutor)
+        events = _events(tutor, since, until=until)
         cut = 1 + secrets.randbelow(len(events) // 2)
         tutor.stock.volume().remove()
         answer = tutor.ask(events[:cut], until)
@@ -192,86 +200,3 @@ def _key(event: JSON) -> tuple[Any, ...]:
     actor = event.get("Actor")
     who = actor.get("ID") if isinstance(actor, dict) else actor
     return (event.get("timeNano"), event.get("Type"), event.get("Action"), who)
-
-
-@lesson.exercise(
-    "supervise",
-    points=3,
-    hints=(
-        "Follow the events from now on: a stream that ends by itself after so many seconds, filtered to deaths of containers with that label.",
-        "until may lie in the future: lab.raw.events(until=now() + seconds, filters={'event': ['die'], 'label': [label]}) ends then. The exit code is a text among the attributes.",
-        "for each event whose attributes['exitCode'] != '0': client.containers.get(event['Actor']['ID']).start(), and append attributes['name'] to the list.",
-    ),
-)
-def supervise(tutor: Tutor) -> None:
-    """The function restarts what dies with a label; meanwhile things are killed at random."""
-    key = tutor.stock.name()
-    wards = [tutor.stock.run(labels={key: "yes"}) for _ in range(3)]
-    strangers = [tutor.stock.run(), tutor.stock.run(labels={key: "no"})]
-    leaver = tutor.stock.run(command=["sleep", "2"], labels={key: "yes"})
-    killer = _Killer(wards, strangers)
-    try:
-        answer = tutor.ask(f"{key}=yes", WATCH)
-    finally:
-        killer.join()
-    tutor.expect(
-        not killer.missed,
-        saw=killer.missed,
-        question="Do you go on listening after the first death, and start the container as soon as you hear of it?",
-    )
-    for ward in wards:
-        tutor.expect(
-            _running(ward),
-            saw=f"{ward.name} has the label, was killed, and does not run.",
-            question="Do you listen until the time is over, and start what died each time?",
-        )
-    for one, why in ((strangers[0], "has no such label"), (strangers[1], f"has {key}=no")):
-        tutor.expect(
-            not _running(one),
-            saw=f"{one.name} {why}, and was started all the same.",
-            question="Do you look at the label, and at its value?",
-        )
-    tutor.expect(
-        not _running(leaver),
-        saw=f"{leaver.name} had ended by itself, with exit code 0, and was started again.",
-        question="How do you tell one that was done from one that failed?",
-    )
-    tutor.expect(
-        isinstance(answer, list) and sorted(map(str, answer)) == sorted(killer.killed),
-        saw=f"Killed were {killer.killed}. Your function returned {answer!r:.300}.",
-        question="Do you return the list of the names, one for each restart?",
-    )
-
-
-def _running(container: Container) -> bool:
-    container.reload()
-    return bool(container.status == "running")
-
-
-class _Killer(threading.Thread):
-    """Kills the wards, one of them twice, and strangers among them, while somebody supervises."""
-
-    def __init__(self, wards: list[Container], strangers: list[Container]) -> None:
-        super().__init__(name="labkit-killer", daemon=True)
-        self.killed: list[str] = []
-        self.missed = ""
-        self._wards = random.sample(wards, len(wards))
-        self._strangers = strangers
-        self.start()
-
-    def run(self) -> None:
-        """Kill one after another; the first one again when it is back."""
-        time.sleep(0.7)  # the supervisor begins to listen
-        for stranger in self._strangers:
-            stranger.kill()
-        try:
-            for ward in [*self._wards, self._wards[0]]:
-                self._kill(ward)
-        except (APIError, WaitTimeout):
-            self.missed = f"{ward.name} has the label and was killed; {PROMPT:g} seconds later it did not run."
-
-    def _kill(self, ward: Container) -> None:
-        ward.kill()
-        self.killed.append(str(ward.name))
-        wait.until(lambda: _running(ward), what="the supervisor", timeout=PROMPT)
-        time.sleep(random.uniform(0.05, 0.4))  # noqa: S311  # no secret: when is a matter of chance

@@ -1,7 +1,7 @@
 """The exercises of 07-swarm: join a node, run a service, change it while others do.
 
 The rest is in :mod:`labkit.course.lessons.keep_a_swarm`. Every check has a small cluster of its
-own, and looks at it from the manager.
+own, lends one manager to the learner, and looks from one of its own choosing.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import Any
 from labkit import wait
 from labkit.course.exercise import Lesson, Tutor
 from labkit.course.outfit import version
+from labkit.engine.engine import Engine
 from labkit.errors import LabError, NotFound, WaitTimeout
 from labkit.raw import Client
 from labkit.swarm import tables
 from labkit.swarm.cluster import Cluster
 
-__all__ = ["described", "lesson", "small", "within"]
+__all__ = ["any_manager", "described", "lesson", "small", "within"]
 
 lesson = Lesson("07-swarm", by_hand={"findings": 1})
 
@@ -30,16 +31,23 @@ QUICK = {"RestartPolicy": {"Delay": 10**8}}
 
 
 @contextmanager
-def small(
-    tutor: Tutor, *, joined: bool = True, lent: str = "manager-1"
-) -> Iterator[tuple[Cluster, str]]:
-    """A manager and a worker; and the socket of the one that is lent to the learner."""
-    fenced = tutor.seat.fenced
-    with (
-        Cluster.start(version=version(), workers=1, joined=joined, fenced=fenced) as cluster,
-        tutor.seat.lend(cluster.nodes[lent]) as socket,
-    ):
-        yield cluster, socket
+def small(tutor: Tutor, *, joined: bool = True) -> Iterator[tuple[Cluster, str]]:
+    """Two managers, and the socket of the one that is lent to the learner.
+
+    Where they have not joined, it is a manager and a worker, and the worker is lent.
+    """
+    managers, fenced = 1 + joined, tutor.seat.fenced
+    with Cluster.start(
+        version=version(), managers=managers, workers=2 - managers, joined=joined, fenced=fenced
+    ) as cluster:
+        lent = secrets.choice(list(cluster.nodes)) if joined else "worker-1"
+        with tutor.seat.lend(cluster.nodes[lent]) as socket:
+            yield cluster, socket
+
+
+def any_manager(cluster: Cluster) -> Engine:
+    """A manager of the judge's own choosing: what it says is true for all of them."""
+    return secrets.choice(list(cluster.managers.values()))
 
 
 def within(probe: Callable[[], object], *, timeout: float = 15) -> bool:
@@ -74,7 +82,7 @@ def described(tutor: Tutor, manager: Client, service: str) -> dict[str, Any]:
 )
 def join_node(tutor: Tutor) -> None:
     """The function has an engine join a Swarm, at the address that it was told."""
-    with small(tutor, joined=False, lent="worker-1") as (cluster, socket):
+    with small(tutor, joined=False) as (cluster, socket):
         first, second = cluster.nodes
         manager = cluster.nodes[first].raw
         begin = {"ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": cluster.address(first)}
@@ -118,7 +126,7 @@ def run_service(tutor: Tutor) -> None:
         for replicas in (3, 1, None):
             name, seconds = tutor.stock.name(), str(3000 + secrets.randbelow(600))
             tutor.ask(socket, name, ["sleep", seconds], replicas)
-            manager = cluster.manager.raw
+            manager = any_manager(cluster).raw
             found = described(tutor, manager, name)
             mode = found["Spec"]["Mode"]
             wanted = {"Global": {}} if replicas is None else {"Replicated": {"Replicas": replicas}}
@@ -169,7 +177,7 @@ def label_service(tutor: Tutor) -> None:
     """The function adds a label and loses nothing, though somebody else changes the service."""
     key, value = f"team-{secrets.token_hex(2)}", secrets.token_hex(3)
     with small(tutor) as (cluster, socket):
-        manager, name = cluster.manager.raw, tutor.stock.name()
+        manager, name = any_manager(cluster).raw, tutor.stock.name()
         run = {"Image": "busybox", "Command": FOREVER, "Env": ["KEEP=me"]}
         spec = {
             "Name": name, "Labels": {"first": "1"}, "Mode": {"Replicated": {"Replicas": 2}},
@@ -206,7 +214,7 @@ def _somebody_else(cluster: Cluster, service: str) -> Iterator[list[int]]:
     counted, done = [0], threading.Event()
 
     def count() -> None:
-        with Client(cluster.manager.endpoint) as manager:
+        with Client(any_manager(cluster).endpoint) as manager:
             while not done.wait(0.002):
                 found = manager.get(f"/services/{service}").json()
                 found["Spec"].setdefault("Labels", {})[f"note-{counted[-1] + 1}"] = "1"

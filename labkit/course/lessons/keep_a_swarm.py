@@ -11,7 +11,15 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from labkit.course.exercise import Tutor
-from labkit.course.lessons.join_a_swarm import FOREVER, QUICK, described, lesson, small, within
+from labkit.course.lessons.join_a_swarm import (
+    FOREVER,
+    QUICK,
+    any_manager,
+    described,
+    lesson,
+    small,
+    within,
+)
 from labkit.swarm.cluster import Cluster
 
 __all__ = ["lesson"]
@@ -30,7 +38,7 @@ def give_secret(tutor: Tutor) -> None:
     """The tasks find the new secret as a file, and those that they had before."""
     name, text = f"key-{secrets.token_hex(2)}", f"{secrets.token_urlsafe(12)} ö"
     with small(tutor) as (cluster, socket):
-        manager, service = cluster.manager.raw, tutor.stock.name()
+        manager, service = any_manager(cluster).raw, tutor.stock.name()
         old = manager.post("/secrets/create", json={"Name": "old", "Data": "b2xk"}).json()["ID"]
         place = {"Name": "old", "UID": "0", "GID": "0", "Mode": 0o444}
         run = {
@@ -93,8 +101,9 @@ def _said(container: Container, *command: str) -> str:
 def drain_node(tutor: Tutor) -> None:
     """The node's tasks move, and the node keeps its role and labels."""
     with small(tutor) as (cluster, socket):
-        manager, service = cluster.manager.raw, tutor.stock.name()
-        node = _node(cluster, "worker-1")
+        manager, service = any_manager(cluster).raw, tutor.stock.name()
+        chosen, other = secrets.SystemRandom().sample(list(cluster.nodes), 2)
+        node = _node(cluster, chosen)
         labels = {"shelf": secrets.token_hex(2)}
         params = {"version": node["Version"]["Index"]}
         manager.post(
@@ -105,28 +114,28 @@ def drain_node(tutor: Tutor) -> None:
         spec = {"Name": service, "TaskTemplate": {"ContainerSpec": run, **QUICK}, "Mode": mode}
         manager.post("/services/create", json=spec)
         cluster.converged(service)
-        tutor.ask(socket, "worker-1")
-        after = _node(cluster, "worker-1")["Spec"]
+        tutor.ask(socket, chosen)
+        after = _node(cluster, chosen)["Spec"]
         tutor.expect(
             after["Availability"] == "drain",
-            saw=f"worker-1 has the availability {after['Availability']}.",
+            saw=f"{chosen} has the availability {after['Availability']}.",
             question="Was the right node updated? Its host name is not its ID.",
         )
         tutor.expect(
-            after["Role"] == "worker" and after.get("Labels") == labels,
-            saw=f"worker-1 had the role worker and the labels {labels}; now {after}.",
+            after["Role"] == "manager" and after.get("Labels") == labels,
+            saw=f"{chosen} had the role manager and the labels {labels}; now {after}.",
             question="What becomes of what you leave out of a spec?",
         )
-        other = _node(cluster, "manager-1")["Spec"]["Availability"]
+        beside = _node(cluster, other)["Spec"]["Availability"]
         tutor.expect(
-            other == "active",
-            saw=f"manager-1 has the availability {other}.",
+            beside == "active",
+            saw=f"{other} has the availability {beside}.",
             question="Only one node was to be drained. Which ones does your function update?",
         )
 
 
 def _node(cluster: Cluster, hostname: str) -> dict[str, Any]:
-    nodes: list[dict[str, Any]] = cluster.manager.raw.get("/nodes").json()
+    nodes: list[dict[str, Any]] = any_manager(cluster).raw.get("/nodes").json()
     return next(one for one in nodes if one["Description"]["Hostname"] == hostname)
 
 

@@ -6,20 +6,21 @@ import base64
 import contextlib
 import secrets
 import struct
-from typing import Any
+import threading
+from typing import Any, Self
 
 from docker.models.containers import Container
 
-from labkit import wait
+from labkit import archives, wait
 from labkit.course.exercise import Lesson, Tutor
 from labkit.errors import WaitTimeout
-from labkit.events import timestamp
 
 __all__ = ["lesson"]
 
 lesson = Lesson("09-exec", by_hand={"findings": 1})
 
 JSON = dict[str, Any]
+PATIENCE = 10.0  # seconds for all commands to begin
 
 
 def _keeper(tutor: Tutor, word: str) -> Container:
@@ -106,7 +107,7 @@ def frames(tutor: Tutor) -> None:
     points=2,
     hints=(
         "The exec needs AttachStdin. Starting it gives you the connection itself; write into it, close your half, and read until the other half is closed.",
-        "client.api.exec_create(container, command, stdin=True), then client.api.exec_start(id, socket=True). The real socket is its _sock: sendall, then shutdown(socket.SHUT_WR).",
+        "client.api.exec_create(container, command, stdin=True), then client.api.exec_start(id, socket=True). The real socket is its _sock: sendall, then shutdown(socket.SHUT_WR). Close both in the end.",
         "What comes back is in frames: b''.join(frame.data for frame in streams.frames(iter(lambda: sock.recv(4096), b'')) if frame.stream == 'stdout').decode()",
     ),
 )
@@ -148,8 +149,9 @@ def everywhere(tutor: Tutor) -> None:
     ]
     ended = tutor.stock.ended(labels={key: ""})
     tutor.stock.run()
-    since = str(timestamp(tutor.raw.get("/info").json()["SystemTime"]))
-    answer = tutor.ask(key, ["sh", "-c", "sleep 1; echo $WORD; exit $CODE"])
+    wait_for_go = "until [ -e /go ]; do sleep 0.1; done"
+    with _Gate(tutor, wards) as gate:
+        answer = tutor.ask(key, ["sh", "-c", f"{wait_for_go}; echo $WORD; exit $CODE"])
     wanted: JSON = {
         str(ward.name): [code, f"{word}\n"]
         for ward, (word, code) in zip(wards, words.items(), strict=True)
@@ -166,20 +168,44 @@ def everywhere(tutor: Tutor) -> None:
             question="Is it [exit code, text], and None for one that does not run?",
         )
     tutor.expect(
-        _at_once(tutor, since, len(wards)),
-        saw="The first command had ended before the last one began.",
+        gate.at_once,
+        saw="The first command waited for the others, and they did not begin.",
         question="Do they run at the same time? One thread for each would do it.",
     )
 
 
-def _at_once(tutor: Tutor, since: str, count: int) -> bool:
-    """Whether all execs had started before one ended, as the engine's events tell it."""
-    until = str(timestamp(tutor.raw.get("/info").json()["SystemTime"]))
-    with tutor.raw.events(since=since, until=until, filters={"type": ["container"]}) as events:
-        actions = [event["Action"].partition(":")[0] for event in events]
-    starts = [number for number, action in enumerate(actions) if action == "exec_start"]
-    dies = [number for number, action in enumerate(actions) if action == "exec_die"]
-    return len(starts) >= count and (not dies or starts[count - 1] < dies[0])
+class _Gate:
+    """Lets the commands end when all have begun, or when patience is at an end."""
+
+    def __init__(self, tutor: Tutor, wards: list[Container]) -> None:
+        self.at_once = False
+        self._api, self._wards = tutor.docker.api, wards
+        self._left = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="labkit-gate", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        self._keeper.join()
+
+    def _keep(self) -> None:
+        with contextlib.suppress(WaitTimeout):
+            wait.until(self._decided, what="them to begin", timeout=PATIENCE, interval=0.05)
+        for ward in self._wards:
+            ward.put_archive("/", archives.pack([archives.File("go", b"")]))
+
+    def _decided(self) -> bool:
+        """Whether all have begun, or the learner's function has returned."""
+        self.at_once = all(map(self._busy, self._wards))
+        return self.at_once or self._left.is_set()
+
+    def _busy(self, ward: Container) -> bool:
+        ward.reload()
+        execs = ward.attrs["ExecIDs"] or []
+        return any(self._api.exec_inspect(one)["Running"] for one in execs)
 
 
 @lesson.exercise(
@@ -225,7 +251,7 @@ def _ends(tutor: Tutor, exec_id: str) -> bool:
     with contextlib.suppress(WaitTimeout):
         wait.until(
             lambda: not tutor.docker.api.exec_inspect(exec_id)["Running"],
-            what="its end", timeout=2,
+            what="its end", timeout=4,
         )  # fmt: skip
         return True
     return False

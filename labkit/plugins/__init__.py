@@ -1,0 +1,1 @@
+"""Managed plugins: programs that an engine takes in, and asks when it needs them."""
