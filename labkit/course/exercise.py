@@ -49,6 +49,8 @@ class Tutor:
         self.docker: docker.DockerClient = sdk.client(endpoint, timeout=30)
         self.stock = Stock(self.docker)
         self.seat = seat or Seat()
+        for session in (self.raw.session, self.docker.api):
+            session.headers.update(self.seat.headers)
         self._ask = ask
         self._hub = hub
 

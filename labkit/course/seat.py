@@ -14,9 +14,13 @@ class Seat:
     """The learner's own machine: whatever engine the judge starts is there already.
 
     ``fenced`` says whether engines for this learner keep to bounds, see :mod:`labkit.engine.fence`.
+    ``headers`` are what a judge's requests to the learner's engine have besides.
     """
 
     fenced = False
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
 
     @contextlib.contextmanager
     def lend(self, engine: Engine) -> Iterator[str]:

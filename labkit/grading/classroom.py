@@ -39,7 +39,7 @@ class Settings:
     :param exercises: grade these alone; all of them where there is none.
     """
 
-    seconds: float = 300.0
+    seconds: float = 600.0
     version: str = "26.1"
     exercises: frozenset[str] = frozenset()
 

@@ -34,7 +34,7 @@ def grade(
     *,
     out: Annotated[Path, typer.Option(help="Where the reports go.")],
     jobs: Annotated[int, typer.Option(min=1, help="How many at a time.")] = 1,
-    timeout: Annotated[float, typer.Option(min=10, help="Seconds for one submission.")] = 300,
+    timeout: Annotated[float, typer.Option(min=10, help="Seconds for one submission.")] = 600,
     only: Annotated[
         list[str] | None, typer.Option(help="A student, an assignment or an exercise; repeat it.")
     ] = None,

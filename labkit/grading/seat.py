@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from labkit.errors import LabError
 from labkit.grading import ENGINE, HUB, JUDGE, SEAT, relay
 from labkit.hub.hub import NAME, Hub
 from labkit.security.guard import Guard
+from labkit.security.plugin import TOKEN
 
 __all__ = ["POLICY", "Lent", "lent"]
 
@@ -38,7 +40,9 @@ class Lent(Seat):
 
     fenced = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, token: str) -> None:
+        super().__init__()
+        self.headers[TOKEN] = token
         self.folder = folder
         self.env: dict[str, str] = {}
         self._busy = threading.Lock()
@@ -46,7 +50,7 @@ class Lent(Seat):
     @contextlib.contextmanager
     def lend(self, engine: Engine) -> Iterator[str]:
         """Guard an engine, and yield the path that its socket has in the sandbox."""
-        Guard.on(engine, POLICY)
+        Guard.on(engine, POLICY.replace("TOKEN", secrets.token_urlsafe(32)))
         name = f"{engine.name}.sock"
         self.link(engine.socket, name)
         try:
@@ -106,10 +110,11 @@ def lent(assignment: str, *, version: str, heard: Callable[[Verdict], None]) -> 
                 args=[f"--insecure-registry={NAME}"] if hub else [],
             )
         )  # fmt: skip
-        Guard.on(engine, POLICY)
+        token = secrets.token_urlsafe(32)
+        Guard.on(engine, POLICY.replace("TOKEN", token))
         folder = engine.folder / "seat"
         folder.mkdir(mode=0o755)
-        seat = Lent(folder)
+        seat = Lent(folder, token)
         seat.link(engine.socket, ENGINE)
         seat.env["LABKIT_SOCKET"] = f"{SEAT}/{ENGINE}"
         if hub:

@@ -264,6 +264,7 @@ _BODIES: dict[str, Check] = {
     r"/services/(create|[^/]+/update)": _SERVICE,
     r"/(swarm/(init|join|update|unlock)|nodes/[^/]+/update)": _anything,
     r"/(secrets|configs)/(create|[^/]+/update)": _fields(_all("Name", "Labels", "Data")),
+    r"/plugins/(pull|[^/]+(/[^/]+)*/set)": _anything,
     r"/commit": _fields(_all("Cmd", "Entrypoint", "Env", "Labels", "User", "WorkingDir")),
 }  # fmt: skip
 _QUERIES: dict[str, set[str]] = {  # what else they take is power: any other word is refused
@@ -279,6 +280,6 @@ _QUERIES: dict[str, set[str]] = {  # what else they take is power: any other wor
 _BODILESS = (
     r"/containers/[^/]+/(start|stop|restart|kill|pause|unpause|rename|wait|resize|attach)"
     r"|/(containers|images|volumes|networks|build)/prune|/images/create|/images/.+/(tag|push)"
-    r"|/swarm/leave"
+    r"|/swarm/leave|/plugins/.+/(enable|disable)"
     r"|/exec/[^/]+/resize"
 )

@@ -209,11 +209,11 @@ def _cell_name(method: str, path: str, body: Any) -> str:
 
 
 def _program() -> Iterator[archives.File | archives.Folder]:
-    """What the plugin needs in the engine's container: three modules, and a private folder."""
+    """What the plugin needs in the engine's container: four modules, and a private folder."""
     here = Path(__file__).parent
     yield archives.File(f"{_CODE}/labkit/__init__.py", b"")
     yield archives.File(f"{_CODE}/labkit/security/__init__.py", b"")
-    for name in ("bodies", "plugin", "policy"):
+    for name in ("bodies", "plugin", "policy", "powers"):
         content = (here / f"{name}.py").read_bytes()
         yield archives.File(f"{_CODE}/labkit/security/{name}.py", content)
     yield archives.Folder(str(FOLDER)[1:], 0o700)

@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+from labkit.security import powers
 from labkit.security.policy import Decision, Policy, PolicyError, Request
 
 FOLDER = Path("/etc/labkit-guard")
@@ -27,6 +28,8 @@ POLICY = FOLDER / "policy.toml"
 LOG = FOLDER / "decisions.jsonl"
 PID = FOLDER / "plugin.pid"
 SOCKET = Path("/run/docker/plugins/lab.sock")
+ENGINE = Path("/labkit/docker.sock")
+TOKEN = "x-labkit-token"  # noqa: S105 - the header's name
 _KEPT = 2000  # letters of a path in the log
 _LONGEST = 32 * 2**20  # bytes of the log; then the next one begins, and the one before is kept
 
@@ -48,7 +51,11 @@ class Rules:
             policy, why = self._policy, self._why
         if policy is None:
             return Decision(allow=False, why=f"the policy can't be read: {why}")
-        return policy.decide(request)
+        decision, role = policy.decide(request), policy.role(request)
+        if decision.allow and role and not role.trusted and request.method == "POST":
+            why = powers.refusal(request.uri.partition("?")[0], ENGINE)
+            return Decision(not why, decision.rule, why)
+        return decision
 
     def _read(self) -> None:
         try:
@@ -164,6 +171,7 @@ def _request(told: dict[str, Any]) -> Request:
         body=body,
         content_type="" if kind is None else kind or "?",  # none at all, or none that says a thing
         length=headers.get("content-length", ""),
+        token=headers.get(TOKEN, ""),
     )
 
 

@@ -38,6 +38,7 @@ class Request:
     body: bytes = b""
     content_type: str = ""
     length: str = ""  # as its header has it, which a chunked body has not
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,15 @@ class Role:
 
 @dataclass(frozen=True)
 class Policy:
-    """Roles, and the users that have them; ``unix`` is the role of who comes by the socket."""
+    """Roles, and the users that have them; ``unix`` is the role of who comes by the socket.
+
+    ``tokens`` are the roles of those who come by the socket and tell a secret in a header.
+    """
 
     roles: Mapping[str, Role] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
     unix: str = ""
+    tokens: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Policy:
@@ -81,19 +86,19 @@ class Policy:
             raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise PolicyError(f"That is no TOML: {error}.") from error
-        _only(raw, {"roles": dict, "users": dict, "unix": str}, "The policy")
+        _only(raw, {"roles": dict, "users": dict, "unix": str, "tokens": dict}, "The policy")
         written = raw.get("roles", {})
         roles = {name: _role(name, written, ()) for name in written}
-        policy = cls(roles, raw.get("users", {}), raw.get("unix", ""))
-        for user, role in {**policy.users, "unix": policy.unix}.items():
+        policy = cls(roles, raw.get("users", {}), raw.get("unix", ""), raw.get("tokens", {}))
+        by_token = [("a token", role) for role in policy.tokens.values()]
+        for user, role in [*policy.users.items(), *by_token, ("unix", policy.unix)]:
             if (role or user != "unix") and role not in roles:
                 raise PolicyError(f"{user} has the role {role!r}, which is not among [roles.…].")
         return policy
 
     def decide(self, request: Request) -> Decision:
         """Whether this request may pass."""
-        name = self.users.get(request.user, "") if request.user else self.unix
-        role = self.roles.get(name)
+        role = self.role(request)
         if role is None:
             who = f"the user {request.user!r}" if request.user else "who comes by the unix socket"
             return Decision(allow=False, why=f"the policy does not know {who}")
@@ -110,6 +115,12 @@ class Policy:
                 return Decision(not why, rule, why)
         asked = f"{request.method} {path}"
         return Decision(allow=False, why=f"the role {role.name} has no rule for {asked}")
+
+    def role(self, request: Request) -> Role | None:
+        """The role of whoever sends a request; None where the policy does not know them."""
+        if request.user:
+            return self.roles.get(self.users.get(request.user, ""))
+        return self.roles.get(self.tokens.get(request.token, self.unix))
 
 
 def _unreadable(request: Request, path: str) -> str:
