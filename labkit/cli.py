@@ -19,6 +19,7 @@ from rich.table import Table
 
 from labkit import doctor as medicine
 from labkit import jupyter
+from labkit.course import command as course_command
 from labkit.course import kernel
 from labkit.engine import fleet, host, image, private
 from labkit.engine.engine import Engine
@@ -33,6 +34,8 @@ cli = typer.Typer(
     help="Real Docker Engines to learn on, started in a second and thrown away after use.",
 )
 cli.add_typer(hub_command.cli, name="hub")
+cli.command()(course_command.release)
+cli.command()(course_command.progress)
 cli.command()(grading_command.grade)
 screen = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from docker import DockerClient
 
 from labkit import raw, sdk
-from labkit.course import judge, kernel, learner, lessons, outfit, progress
+from labkit.course import judge, kernel, learner, lessons, outfit, progress, standing
 from labkit.course.given import GivenEngine, GivenHub
 from labkit.course.hints import Hint
 from labkit.course.protocol import Connection, Verdict
@@ -138,6 +138,8 @@ class Lab:
         :param options: what that panel takes, such as ``container="web"`` for "logs".
         :raises CourseError: there is no such panel.
         """
+        if name == "progress":
+            options = {"lessons": standing.standings, "next_up": _next_up, **options}
         return self._panels.open(name, **options)
 
     def serve(self, create_app: Callable[..., Flask], *, token: str | None = None) -> Server:
@@ -203,6 +205,10 @@ class Lab:
                 "What to do: lab.reset() starts it afresh; then run the cells from the top. "
                 "Your notebook is safe."
             )
+
+
+def _next_up() -> str:
+    return standing.next_up(standing.standings())
 
 
 def lab(notebook: str, *, version: str | None = None, env: Mapping[str, str] | None = None) -> Lab:

@@ -12,6 +12,9 @@ from labkit.course.protocol import Verdict
 from labkit.engine import places
 from labkit.table import Table
 
+BEGAN = "began.json"
+"""The note of the moment when a lesson's first check was run."""
+
 
 def folder() -> Path:
     """Where it is kept: in the workspace that this process runs in, else with the kit's own files.
@@ -25,14 +28,20 @@ def folder() -> Path:
 
 
 def record(notebook: str, verdict: Verdict) -> None:
-    """Note down a pass; one that was noted before stays as it is."""
-    path = folder() / notebook / f"{verdict.exercise}.json"
-    if not verdict.passed or path.exists():
+    """Note down a pass, and when the lesson was begun; what was noted before stays as it is."""
+    place = folder() / notebook
+    _note(place / BEGAN)
+    if verdict.passed:
+        _note(place / f"{verdict.exercise}.json", points=verdict.points)
+
+
+def _note(path: Path, **more: int) -> None:
+    if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps({"points": verdict.points, "passed": now}))
+    partial.write_text(json.dumps({**more, "passed": now}))
     partial.replace(path)
 
 

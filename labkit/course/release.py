@@ -10,16 +10,21 @@ from pathlib import Path
 import nbformat
 from nbgrader.preprocessors import ClearHiddenTests, ClearOutput, ClearSolutions, LockCells
 
+_BEGIN = "### BEGIN SOLUTION"
 STUB = "# Your code here.\nraise NotImplementedError"
 
 
 def student_version(notebook: Path) -> bytes:
-    """The student's version of a notebook, the same bytes whenever the notebook is the same."""
+    """The student's version of a notebook, the same bytes whenever the notebook is the same.
+
+    One that is a student's version already stays as it is.
+    """
     content = nbformat.read(notebook, as_version=4)
     resources: dict[str, object] = {}
+    solved = any(_BEGIN in cell.source for cell in content.cells)
     steps = (
         LockCells(),
-        ClearSolutions(code_stub={"python": STUB}),
+        *([ClearSolutions(code_stub={"python": STUB})] if solved else []),
         ClearHiddenTests(),
         ClearOutput(),
     )

@@ -10,6 +10,7 @@ from labkit.panels.gauge import GaugePanel
 from labkit.panels.images import ImagesPanel
 from labkit.panels.logs import LogsPanel
 from labkit.panels.networks import NetworksPanel
+from labkit.panels.progress import ProgressPanel
 from labkit.panels.stats import StatsPanel
 from labkit.panels.swarm import SwarmPanel
 from labkit.panels.terminal import TerminalPanel
@@ -23,6 +24,7 @@ __all__ = [
     "ImagesPanel",
     "LogsPanel",
     "NetworksPanel",
+    "ProgressPanel",
     "StatsPanel",
     "SwarmPanel",
     "TerminalPanel",

@@ -17,6 +17,7 @@ from labkit.panels.images import ImagesPanel
 from labkit.panels.logs import LogsPanel
 from labkit.panels.networks import NetworksPanel
 from labkit.panels.panel import Panel
+from labkit.panels.progress import ProgressPanel
 from labkit.panels.stats import StatsPanel
 from labkit.panels.swarm import SwarmPanel
 from labkit.panels.terminal import TerminalPanel
@@ -74,12 +75,14 @@ class Shelf:
             panel: Panel = WirePanel(self._engine.docker, self._engine.raw)
         elif name == "gauge":  # of a registry, whose url is among the options
             panel = GaugePanel(**options)
+        elif name == "progress":  # of the course, not of an engine; the options tell how far it is
+            panel = ProgressPanel(**options)
         elif name == "swarm":  # of a cluster, whose managers may be among the options
             panel = SwarmPanel(**{"managers": [self._engine.endpoint], **options})
         elif name in _PANELS:
             panel = _PANELS[name](self._engine.endpoint, **options)
         else:
-            known = ", ".join(sorted({*_PANELS, "gauge", "swarm", "wire"}))
+            known = ", ".join(sorted({*_PANELS, "gauge", "progress", "swarm", "wire"}))
             raise CourseError(f"There is no panel {name!r}.", hint=f"There are: {known}.")
         self._open = [one for one in self._open if not one.closed] + [panel]
         return panel
