@@ -38,8 +38,7 @@ def certificate(name: str, all_of_them: Sequence[Standing]) -> str:
         lessons=all_of_them,
         points=sum(one.points for one in all_of_them),
         exercises=sum(len(one.exercises) for one in all_of_them),
-        began=_day(min(moments)),
-        ended=_day(max(moments)),
+        days=list(dict.fromkeys((_day(min(moments)), _day(max(moments))))),
     )
 
 
