@@ -3,7 +3,7 @@
 ``docker.from_env()`` is what a learner calls. The kit itself makes its clients here, because the
 environment may name a CA bundle or a proxy that has nothing to do with this engine (docker-py
 issues 2433 and 2598), because an engine that cannot be reached deserves one clear error, and
-because the SDK can lose what an exec prints (:func:`mend`).
+because of two faults of the SDK over a unix socket (:func:`mend`).
 """
 
 from __future__ import annotations
@@ -55,13 +55,15 @@ def client(endpoint: Endpoint, *, version: str = "auto", timeout: int = 60) -> d
 
 
 def mend() -> None:
-    """Let no client in this process, also of ``docker.from_env()``, lose what an exec prints.
+    """Let no client in this process, also of ``docker.from_env()``, lose output or a socket.
 
-    On a busy machine the output may be there before the answer's head is read. The SDK reads the
-    head through a buffer, which then takes the output with it, and goes on beside the buffer
-    (docker-py issue 3332). Over a unix socket, the buffer now takes the head and nothing else.
+    On a busy machine an exec's output may be there before the answer's head is read. The SDK reads
+    the head through a buffer, which then takes the output with it, and goes on beside the buffer
+    (docker-py issue 3332). Over a unix socket, the buffer now takes the head and nothing else; and
+    a socket at which nobody listens is closed again.
     """
     UnixHTTPConnection.response_class = _HeadAlone
+    UnixHTTPConnection.connect = _connect  # type: ignore[assignment,method-assign]  # its stub's
 
 
 class _HeadAlone(HTTPResponse):
@@ -72,6 +74,11 @@ class _HeadAlone(HTTPResponse):
         if options.get("method") == "POST":  # all that hijack a connection are
             self.fp.close()
             self.fp = sock.makefile("rb", 1)
+
+
+def _connect(connection: UnixHTTPConnection) -> None:
+    there = Endpoint(unix=Path(connection.unix_socket))
+    connection.sock = transport.connect(there, connection.timeout)
 
 
 @contextmanager
@@ -108,8 +115,6 @@ def _asked(endpoint: Endpoint, version: str, timeout: int) -> Iterator[docker.Do
     made = _unasked(endpoint, version, timeout)
     try:
         with border(endpoint):
-            if endpoint.unix:  # The SDK leaves its socket open when nobody listens: knock first.
-                transport.connect(endpoint, timeout).close()
             yield made
     except BaseException:
         made.close()
