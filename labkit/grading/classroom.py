@@ -7,6 +7,8 @@ disk as soon as it is there; whoever is interrupted goes on with ``resume``.
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -161,13 +163,22 @@ class _Running:
 
 
 def _work(job: _Job, answer: Connection) -> None:
-    """The process of one submission."""
-    try:
-        graded = job.graded()
-    except LabError as error:
-        graded = failed(job.submission, "", str(error))
-    answer.send(graded)
-    answer.close()
+    """The process of one submission; interrupted, it takes away what it made and says nothing."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(KeyboardInterrupt), answer:
+        try:
+            graded = job.graded()
+        except LabError as error:
+            graded = failed(job.submission, "", str(error))
+        answer.send(graded)
+
+
+def _end_with_parent() -> None:
+    """Interrupt this process when the one that wants its answer is there no more."""
+    parent, main = multiprocessing.parent_process(), threading.main_thread().ident
+    if parent and main:
+        wait([parent.sentinel])
+        signal.pthread_kill(main, signal.SIGINT)
 
 
 def _each(work: list[_Job], jobs: int) -> Iterator[Graded]:

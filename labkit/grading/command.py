@@ -56,9 +56,13 @@ def grade(
     with host.client() as client:
         image.ensure(client, image.offered(version), say=_say)
     classroom = Classroom(course, results, Settings(timeout, version, exercises), jobs)
-    with _progress(len(chosen)) as advance:
-        classroom.done = lambda _: advance()
-        classroom.grade(chosen, resume=resume)
+    try:
+        with _progress(len(chosen)) as advance:
+            classroom.done = lambda _: advance()
+            classroom.grade(chosen, resume=resume)
+    except KeyboardInterrupt:
+        errors.print("Stopped. What was graded is kept: the same with --resume goes on from there.")
+        raise typer.Exit(130) from None
     if not only:
         results.forget(handed.submissions)
     graded = by_hand.apply(results.all(), given)

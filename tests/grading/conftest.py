@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from labkit.course.release import student_version
+from labkit.engine import host as hosts
+from labkit.engine import places
+from labkit.engine.container import LABEL
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -54,3 +60,42 @@ def submit(release: Release) -> Submit:
 def solved() -> Callable[[str], bytes]:
     """The course's own notebook, solved."""
     return lambda assignment: (NOTEBOOKS / f"{assignment}.ipynb").read_bytes()
+
+
+@pytest.fixture
+def leaves_nothing() -> Iterator[set[int]]:
+    """What a test's processes make on the host engine is gone after it: its events tell.
+
+    Yields those processes' ids, at first this one's; other tests may be at work beside this one.
+    """
+    begin, processes = int(time.time()), {os.getpid()}
+    folders = set(places.run().iterdir())
+    yield processes
+    with hosts.find().client() as client:
+        asked = {"since": begin, "until": int(time.time()) + 1, "decode": True}
+        scope = {"label": [f"{LABEL}.scope={places.scope()}"], "event": ["create"]}
+        told = [one["Actor"] for one in client.api.events(filters=scope, **asked)]
+        made = [
+            one
+            for one in told
+            if int(one["Attributes"].get(f"{LABEL}.owner", ":0:").split(":")[-2]) in processes
+        ]
+        ids = {one["ID"] for one in made}
+        mounted = client.api.events(filters={"type": ["volume"], "event": ["mount"]}, **asked)
+        volumes = {
+            one["Actor"]["ID"] for one in mounted if one["Actor"]["Attributes"]["container"] in ids
+        }
+        there = {one["Id"] for one in client.api.containers(all=True)}
+        there |= {one["Id"] for one in client.api.networks()}
+        there |= {one["Name"] for one in client.api.volumes()["Volumes"] or []}
+    assert made
+    assert (ids | volumes) & there == set()
+    everything = "\n".join(_commands()) + Path("/proc/self/mounts").read_text()
+    assert [one for one in ids if one in everything] == []
+    names = {one["Attributes"].get(f"{LABEL}.name", "") for one in made}
+    assert [one for one in set(places.run().iterdir()) - folders if one.name in names] == []
+
+
+def _commands() -> list[str]:
+    found = psutil.process_iter(["cmdline"])
+    return [" ".join(one.info["cmdline"] or []) for one in found]
