@@ -46,6 +46,7 @@ class Lent(Seat):
         self.folder = folder
         self.env: dict[str, str] = {}
         self._busy = threading.Lock()
+        self._listeners: list[socket.socket] = []
 
     @contextlib.contextmanager
     def lend(self, engine: Engine) -> Iterator[str]:
@@ -71,6 +72,7 @@ class Lent(Seat):
         listener.bind(str(path))
         path.chmod(0o666)
         listener.listen(64)
+        self._listeners.append(listener)
         return listener
 
     def judged_by(self, judge: Judge) -> None:
@@ -81,7 +83,10 @@ class Lent(Seat):
 
     def _converse(self, judge: Judge, listener: socket.socket) -> None:
         while True:
-            end, _ = listener.accept()
+            try:
+                end, _ = listener.accept()
+            except OSError:  # closed
+                return
             end.settimeout(PATIENCE)
             # Whatever a stranger sends, the next one is heard.
             with self._busy, contextlib.suppress(Exception), Connection(end) as connection:
@@ -91,6 +96,12 @@ class Lent(Seat):
         """Wait until the judge has come to an end with what it is at, but no longer than that."""
         with contextlib.suppress(LabError):
             wait.until(lambda: not self._busy.locked(), what="the judge", timeout=seconds)
+
+    def close(self) -> None:
+        """Listen no more."""
+        for one in self._listeners:
+            one.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for a connection
+            one.close()
 
 
 @contextlib.contextmanager
@@ -114,7 +125,7 @@ def lent(assignment: str, *, version: str, heard: Callable[[Verdict], None]) -> 
         Guard.on(engine, POLICY.replace("TOKEN", token))
         folder = engine.folder / "seat"
         folder.mkdir(mode=0o755)
-        seat = Lent(folder, token)
+        seat = stack.enter_context(contextlib.closing(Lent(folder, token)))
         seat.link(engine.socket, ENGINE)
         seat.env["LABKIT_SOCKET"] = f"{SEAT}/{ENGINE}"
         if hub:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from labkit import wait
 from labkit.course.release import student_version
 from labkit.engine import host as hosts
 from labkit.engine import places
@@ -69,8 +71,9 @@ def leaves_nothing() -> Iterator[set[int]]:
     Yields those processes' ids, at first this one's; other tests may be at work beside this one.
     """
     begin, processes = int(time.time()), {os.getpid()}
-    folders = set(places.run().iterdir())
+    folders, threads = set(places.run().iterdir()), threading.active_count()
     yield processes
+    wait.until(lambda: threading.active_count() <= threads, what="the threads to end")
     with hosts.find().client() as client:
         asked = {"since": begin, "until": int(time.time()) + 1, "decode": True}
         scope = {"label": [f"{LABEL}.scope={places.scope()}"], "event": ["create"]}
