@@ -168,9 +168,9 @@ def test_a_lesson_is_worth_ten_or_twenty_points(lesson: Lesson) -> None:
 
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_an_exercise_has_hints_and_answers(exercise: str) -> None:
-    """There is a ladder of hints, three wrong answers or more, and two right ways or more."""
+    """There is a ladder of hints, four wrong answers or more, and two right ways or more."""
     assert len(EXERCISES[exercise][exercise].hints) >= 2
-    assert len(WRONG[exercise]) >= 3
+    assert len(WRONG[exercise]) >= 4
     assert len(RIGHT[exercise]) >= 2
 
 
