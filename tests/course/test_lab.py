@@ -35,6 +35,11 @@ def _engines() -> list[str]:
         return [found.name for found in fleet.engines(client)]
 
 
+def _containers() -> list[str]:
+    with host.find().client() as client:
+        return [found.container_id for found in fleet.engines(client)]
+
+
 def _run(*sources: str, allow_errors: bool = False) -> list[Any]:
     """Run cells in a kernel of their own, as JupyterLab and VS Code do; their outputs as text."""
     cells = [nbformat.v4.new_code_cell(textwrap.dedent(source)) for source in sources]
@@ -69,7 +74,8 @@ def test_called_again_it_gives_a_fresh_engine() -> None:
     first.docker.containers.create("busybox")
     with labkit.lab("01-list-containers") as second:
         assert second.docker.containers.list(all=True) == []
-        assert second.socket == first.socket
+        assert first.engine.container_id not in _containers()
+        assert second.engine.container_id in _containers()
 
 
 def test_two_kernels_on_one_notebook_get_an_engine_each() -> None:

@@ -95,7 +95,12 @@ def test_the_secret_is_in_no_plan_and_no_inspect(room: Mailroom) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "way"),
-    [(fault, way) for fault, ways in FAULTS.items() for way in ways if fault != "network"],
+    [
+        pytest.param(fault, way, marks=[pytest.mark.slow] if number else [])
+        for fault, ways in FAULTS.items()
+        for number, way in enumerate(ways)
+        if fault != "network"
+    ],
 )
 def test_what_is_broken_stops_a_letter(room: Mailroom, hub: Hub, fault: str, way: str) -> None:
     """Each way to break something is felt where it should be, and a new mailroom is well."""
