@@ -156,10 +156,9 @@ def _word(answer: Answer, cells: list[Told], verdict: Verdict | None) -> str:
         return "missing"
     if cells[1].outcome == "passed":
         return "tampered"
-    if any(one.dead for one in cells):
-        return "kernel died"
-    if any(one.late for one in cells):
-        return "timeout"
+    for one in cells:  # what no interrupt ends is ended with its kernel: what came first counts
+        if one.late or one.dead:
+            return "timeout" if one.late else "kernel died"
     return "failed" if verdict or cells[1].outcome == "failed" else "not run"
 
 
