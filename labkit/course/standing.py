@@ -10,9 +10,8 @@ from pathlib import Path
 
 from labkit.course import progress
 from labkit.course.lessons import LESSONS
-from labkit.table import Table
 
-__all__ = ["Standing", "next_up", "standings", "table"]
+__all__ = ["Standing", "next_up", "standings"]
 
 
 @dataclass(frozen=True)
@@ -83,18 +82,3 @@ def next_up(all_of_them: Sequence[Standing]) -> str:
         exercise = next(name for name in one.exercises if name not in one.passed)
         return f"{exercise} in {one.notebook}"
     return "labkit progress --certificate certificate.html --name 'Your name'"
-
-
-def table(all_of_them: Sequence[Standing]) -> Table:
-    """A row for each lesson: passed, points, when, and how long it took."""
-    rows = [
-        (
-            one.notebook,
-            f"{len(one.passed)} of {len(one.exercises)}",
-            f"{one.points} of {one.worth}",
-            one.ended,
-            one.took,
-        )
-        for one in all_of_them
-    ]
-    return Table(rows, columns=["lesson", "passed", "points", "last pass", "took"])

@@ -38,13 +38,14 @@ _EMPTY = ("dev", "etc", "home", "labkit", "proc", "sys", "tmp", "usr")
 _SYSTEM = ("bin", "lib", "lib32", "lib64", "sbin")
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "fonts", "mime.types")
 _NOBODY = 65534
+_ROOM = "/tmp"  # noqa: S108 - in the sandbox, in memory: all that can be written there
 _LIMITS: dict[str, Any] = {
     "mem_limit": "1g",
     "memswap_limit": "1g",
     "pids_limit": 256,
     "nano_cpus": 10**9,
     "shm_size": "16m",
-    "tmpfs": {"/tmp": "size=64m,mode=1777"},  # noqa: S108 - the sandbox's own
+    "tmpfs": {_ROOM: "size=64m,mode=1777"},
     "log_config": {"Type": "json-file", "Config": {"max-size": "2m", "max-file": "1"}},
 }
 
@@ -132,7 +133,7 @@ class Sandbox:
                 [sys.executable, *program],
                 user=f"{user}:{group}",
                 environment=_ENVIRONMENT | env,
-                working_dir="/tmp",  # noqa: S108 - the sandbox's own
+                working_dir=_ROOM,
                 hostname="sandbox",
                 labels=described,
                 host_config=config,
@@ -144,9 +145,9 @@ class Sandbox:
 
 
 _ENVIRONMENT = {
-    "HOME": "/tmp",  # noqa: S108 - the sandbox's own
+    "HOME": _ROOM,
     "LABKIT_HOME": str(Path(SEAT).parent),
-    "LABKIT_PROGRESS": "/tmp/progress",  # noqa: S108 - the sandbox's own
+    "LABKIT_PROGRESS": f"{_ROOM}/progress",
     "MPLBACKEND": "agg",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
