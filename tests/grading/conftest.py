@@ -59,6 +59,18 @@ def submit(release: Release) -> Submit:
 
 
 @pytest.fixture(scope="session")
+def reference() -> Callable[[str], dict[str, str]]:
+    """The course's own answers in a lesson, by exercise."""
+
+    def of(assignment: str) -> dict[str, str]:
+        cells = json.loads((NOTEBOOKS / f"{assignment}.ipynb").read_text())["cells"]
+        answers = [one for one in cells if one["id"].startswith("solution-")]
+        return {one["id"].removeprefix("solution-"): "".join(one["source"]) for one in answers}
+
+    return of
+
+
+@pytest.fixture(scope="session")
 def solved() -> Callable[[str], bytes]:
     """The course's own notebook, solved."""
     return lambda assignment: (NOTEBOOKS / f"{assignment}.ipynb").read_bytes()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ LESSON = "00-start-here"  # its checks take least time
 EXERCISES = ("engine-version", "status-of", "common-version")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 Submit = Callable[..., bytes]
+Reference = Callable[[str], dict[str, str]]
 HELPER = """
 import json
 
@@ -63,14 +63,23 @@ def _grade(submitted: Path, out: Path, *options: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory, submit: Submit, solved: Submit) -> Class:
+def graded(
+    tmp_path_factory: pytest.TempPathFactory, submit: Submit, solved: Submit, reference: Reference
+) -> Class:
     """Four students: one right, one who began, one with a helper, one whose Python ends."""
     folder = tmp_path_factory.mktemp("class")
     handed = {
         "ann": solved(LESSON),
         "bob": submit(LESSON),
         "cat": submit(LESSON, {"status-of": RIGHT}, _with_helper),
-        "dan": submit(LESSON, {"engine-version": ENDS, "status-of": ENDLESS, **_common()}),
+        "dan": submit(
+            LESSON,
+            {
+                "engine-version": ENDS,
+                "status-of": ENDLESS,
+                "common-version": reference(LESSON)["common-version"],
+            },
+        ),
     }
     for student, content in handed.items():
         path = folder / "in" / student / LESSON / f"{LESSON}.ipynb"
@@ -86,13 +95,6 @@ def _with_helper(notebook: dict[str, list[dict[str, object]]]) -> None:
     number = next(n for n, cell in enumerate(cells) if cell["id"] == "solution-engine-version")
     own = {"cell_type": "code", "id": "own", "source": HELPER, "metadata": {}, "outputs": []}
     cells.insert(number, {**own, "execution_count": None})
-
-
-def _common() -> dict[str, str]:
-    """The course's own answer to the last exercise."""
-    cells = json.loads((NOTEBOOKS / f"{LESSON}.ipynb").read_text())["cells"]
-    source = next(one["source"] for one in cells if one["id"] == "solution-common-version")
-    return {"common-version": "".join(source)}
 
 
 def test_right_answers_have_all_points_and_the_untouched_release_none(graded: Class) -> None:
@@ -126,13 +128,15 @@ def test_nothing_of_it_is_left(graded: Class) -> None:
     assert [one.name for one in found if one.orphan] == []
 
 
-def test_to_resume_grades_only_what_is_new(graded: Class, submit: Submit) -> None:
+def test_to_resume_grades_only_what_is_new(
+    graded: Class, submit: Submit, reference: Reference
+) -> None:
     """A result stays while nothing that it depends on has changed; a new notebook is graded."""
     results = Results(graded.out)
     before = {one.student: results.path(one.student, LESSON).stat() for one in results.all()}
     path = graded.submitted / "bob" / LESSON / f"{LESSON}.ipynb"
     untouched = path.read_bytes()
-    path.write_bytes(submit(LESSON, _common()))
+    path.write_bytes(submit(LESSON, {"common-version": reference(LESSON)["common-version"]}))
     try:
         said = _grade(graded.submitted, graded.out, "--resume")
         assert graded.outcomes("bob")["common-version"] == "passed", said

@@ -5,7 +5,6 @@ What bounds them is real: the sandbox, the engine's fence, the guard, and the wa
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -27,6 +26,7 @@ LESSON, TARGET = "00-start-here", "status-of"
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 Submit = Callable[..., bytes]
 Release = Callable[[str], bytes]
+Reference = Callable[[str], dict[str, str]]
 STUB = "\ndef status_of(path):\n    return 200\n"
 
 # In the answer's cell; and what may be said of it.
@@ -153,19 +153,14 @@ time.sleep(8)
 }
 
 
-def _reference() -> dict[str, str]:
-    """The course's own answers, by exercise."""
-    cells = json.loads((NOTEBOOKS / f"{LESSON}.ipynb").read_text())["cells"]
-    answers = [one for one in cells if one["id"].startswith("solution-")]
-    return {one["id"].removeprefix("solution-"): "".join(one["source"]) for one in answers}
-
-
 @pytest.mark.usefixtures("leaves_nothing")
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_answer_comes_to_its_end(release: Release, submit: Submit, name: str) -> None:
+def test_a_hostile_answer_comes_to_its_end(
+    release: Release, submit: Submit, reference: Reference, name: str
+) -> None:
     """It has no points and a reason; the exercise before it has been passed all the same."""
     source, expected = HOSTILE[name]
-    rebuilt = rebuild(release(LESSON), submit(LESSON, _reference() | {TARGET: source}))
+    rebuilt = rebuild(release(LESSON), submit(LESSON, reference(LESSON) | {TARGET: source}))
     graded = grade(LESSON, rebuilt, seconds=100, cell=20, version="26.1")
     outcomes = {one.exercise: one for one in graded}
     outcome = outcomes[TARGET]
@@ -178,10 +173,10 @@ def test_a_hostile_answer_comes_to_its_end(release: Release, submit: Submit, nam
 @pytest.mark.usefixtures("leaves_nothing")
 @pytest.mark.parametrize("name", ["a kernel that is killed", "an endless loop", "all the memory"])
 def test_what_comes_after_a_hostile_answer_is_judged_too(
-    release: Release, submit: Submit, name: str
+    release: Release, submit: Submit, reference: Reference, name: str
 ) -> None:
     """A right answer below it has all its points."""
-    answers = _reference() | {TARGET: HOSTILE[name][0]}
+    answers = reference(LESSON) | {TARGET: HOSTILE[name][0]}
     graded = grade(
         LESSON, rebuild(release(LESSON), submit(LESSON, answers)),
         seconds=240, cell=20, version="26.1",
@@ -271,13 +266,15 @@ def test_files_that_are_no_notebooks_touch_nobody_else(tmp_path: Path, solved: S
 
 
 @pytest.mark.usefixtures("leaves_nothing")
-def test_the_same_input_gives_the_same_scores(release: Release, submit: Submit) -> None:
+def test_the_same_input_gives_the_same_scores(
+    release: Release, submit: Submit, reference: Reference
+) -> None:
     """Right and wrong answers graded twice: outcomes, points, questions and notes are the same.
 
     The names that a judge makes up, and tells of, are others each time: learn none by heart.
     """
     answers = {"engine-version": "def engine_version():\n    return '1.0'", TARGET: STUB}
-    rebuilt = rebuild(release(LESSON), submit(LESSON, _reference() | answers))
+    rebuilt = rebuild(release(LESSON), submit(LESSON, reference(LESSON) | answers))
     once, again = (
         [
             (one.exercise, one.outcome, one.points, one.worth, one.question, one.notes)

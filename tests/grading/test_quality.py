@@ -146,14 +146,17 @@ def test_wrong_answers_have_none(
     release: Release, submit: Submit, assignment: str, number: int
 ) -> None:
     """What beginners write: none of it has points, and each is told what was seen."""
-    exercises = LESSONS[assignment].exercises
-    several = {one: _of(one, right=False)[number : number + 1] for one in exercises}
-    ways = {exercise: way for exercise, [*found] in several.items() for way in found}
+    wrong = {one: _of(one, right=False) for one in LESSONS[assignment].exercises}
+    ways = {name: several[number] for name, several in wrong.items() if number < len(several)}
     outcomes = _graded(
         assignment, release(assignment), submit(assignment, _sources(release(assignment), ways))
     )
     assert [one for one in outcomes.values() if one.points] == []
     assert [name for name in ways if not outcomes[name].saw] == []
+    # An answer that can't even be read is no try of it.
+    assert [
+        one for name, one in outcomes.items() if name in ways and "raised an error" in one.saw
+    ] == []
 
 
 def _untouched(name: str) -> Any:
