@@ -29,7 +29,11 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
 """The faults, and the ways in which each of them happens. Broken in this order, any of them can be
 broken together."""
 
-_MOVABLE = ("visitor", "gate", "clerk", "store")
+_MOVABLE = {
+    "missing": ("visitor", "gate", "clerk", "store"),
+    "extra": ("visitor", "gate", "clerk", "store"),
+    "moved": ("visitor", "gate", "clerk"),  # the clerk would meet the store in the front as well
+}
 _JUNK = {
     "space": "dd if=/dev/zero of=/letters/core bs=1k 2> /dev/null",
     "files": "cd /letters; mkdir cache; while touch cache/$((n=n+1)) 2> /dev/null; do :; done",
@@ -63,7 +67,7 @@ def break_network(
     :param elsewhere: a network that nobody in the mailroom should be in.
     :returns: ``missing`` and ``extra``: pairs of a container and a network.
     """
-    container = f"{room.name}-{_chance.choice(_MOVABLE)}"
+    container = f"{room.name}-{_chance.choice(_MOVABLE[way])}"
     planned = room.plan["cables"][container]
     others = [one for one in (*room.plan["networks"], elsewhere) if one not in planned]
     found: dict[str, list[list[str]]] = {"missing": [], "extra": []}
