@@ -1,11 +1,13 @@
 """A whole class graded: each submission in a process of its own, some of them at a time.
 
-What one submission does to its process, hang it or end it, touches no other. Every result is on
-disk as soon as it is there; whoever is interrupted goes on with ``resume``.
+While they run, the next ones get their engines and sandboxes. What one submission does to its
+process, hang it or end it, touches no other. Every result is on disk as soon as it is there;
+whoever is interrupted goes on with ``resume``.
 """
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import signal
 import threading
@@ -13,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -26,6 +29,7 @@ from labkit.grading.outcome import Graded
 from labkit.grading.rebuild import rebuild
 from labkit.grading.results import Results, failed, mark
 from labkit.grading.submissions import Submission
+from labkit.grading.turns import Turns
 
 __all__ = ["Classroom", "Settings"]
 
@@ -76,7 +80,7 @@ class Classroom:
                 self.done(known)
             else:
                 work.append(job)
-        for graded in _each(work, self.jobs):
+        for graded in _each(work, Turns(self.results.turns, self.jobs)):
             kept = self.results.merge(graded) if self.settings.exercises else graded
             self.results.write(kept)
             self.done(kept)
@@ -103,8 +107,8 @@ class _Job:
     def digest(self) -> str:
         return mark(self.submission.content, self.pristine, repr(self.settings))
 
-    def graded(self) -> Graded:
-        """Grade it, here and now."""
+    def graded(self, turns: Turns) -> Graded:
+        """Grade it, here and now; it runs when it has its turn."""
         one, settings = self.submission, self.settings
         try:
             rebuilt = rebuild(self.pristine, one.content)
@@ -113,6 +117,7 @@ class _Job:
             outcomes = grade(
                 one.assignment, rebuilt,
                 seconds=settings.seconds, cell=settings.seconds / 5, version=settings.version,
+                turn=partial(turns.take, settings.seconds + _SLACK),
             )  # fmt: skip
         except SubmissionError as bad:
             return failed(one, self.digest, bad.message)
@@ -130,12 +135,13 @@ class _Running:
     until: float
 
     @classmethod
-    def start(cls, context: ForkServerContext, job: _Job) -> _Running:
+    def start(cls, context: ForkServerContext, job: _Job, turns: Turns) -> _Running:
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(job, theirs), daemon=False)
+        process = context.Process(target=_work, args=(job, turns, theirs), daemon=False)
         process.start()
         theirs.close()
-        return cls(job, process, ours, time.monotonic() + job.settings.seconds + _SLACK)
+        most = 2 * (job.settings.seconds + _SLACK)  # it may have to wait for another's end
+        return cls(job, process, ours, time.monotonic() + most)
 
     @property
     def late(self) -> bool:
@@ -162,12 +168,12 @@ class _Running:
         self.process.close()
 
 
-def _work(job: _Job, answer: Connection) -> None:
+def _work(job: _Job, turns: Turns, answer: Connection) -> None:
     """The process of one submission; interrupted, it takes away what it made and says nothing."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(KeyboardInterrupt), answer:
         try:
-            graded = job.graded()
+            graded = job.graded(turns)
         except LabError as error:
             graded = failed(job.submission, "", str(error))
         answer.send(graded)
@@ -181,15 +187,16 @@ def _end_with_parent() -> None:
         signal.pthread_kill(main, signal.SIGINT)
 
 
-def _each(work: list[_Job], jobs: int) -> Iterator[Graded]:
+def _each(work: list[_Job], turns: Turns) -> Iterator[Graded]:
     """The results as they come; whatever happens, no process and no engine is left behind."""
     context = multiprocessing.get_context("forkserver")
+    ahead = turns.number + math.ceil(turns.number / 2)
     context.set_forkserver_preload([__name__])
     waiting, running = list(reversed(work)), list[_Running]()
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
-                running.append(_Running.start(context, waiting.pop()))
+            while waiting and len(running) < ahead:
+                running.append(_Running.start(context, waiting.pop(), turns))
             wait([one.answer for one in running], timeout=1)
             for one in [one for one in running if one.late or one.answer.poll()]:
                 running.remove(one)

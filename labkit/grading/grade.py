@@ -7,9 +7,10 @@ costs what comes after it in that run; so the rest runs again without it, on a f
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,26 +71,36 @@ class Told:
 
 
 def grade(
-    assignment: str, rebuilt: Rebuilt, *, seconds: float, cell: float, version: str
+    assignment: str,
+    rebuilt: Rebuilt,
+    *,
+    seconds: float,
+    cell: float,
+    version: str,
+    turn: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
     """Run a rebuilt notebook, and have its exercises judged.
 
     :param seconds: how long it may take in all.
     :param cell: how long one cell may take, in seconds.
     :param version: the Docker version of its engine.
+    :param turn: is called when all is ready, and returns when the notebook may run.
     :raises LabError: no engine or no sandbox could be had.
     """
     heard, told = Heard(), dict[Place, Told]()
-    sandbox, end = Sandbox(hosts.find()), time.monotonic() + seconds
+    sandbox, end = Sandbox(hosts.find()), math.inf
+    program = [_INSIDE, f"{SEAT}/{NOTEBOOK}", f"{SEAT}/{HUB}", str(cell), MARK]
     rest = rebuilt
-    for _ in range(RUNS):
-        left = end - time.monotonic()
-        with lent(assignment, version=version, heard=heard.hear) as seat:
-            (seat.folder / NOTEBOOK).write_bytes(rest.notebook())
-            ended = sandbox.run(
-                [_INSIDE, f"{SEAT}/{NOTEBOOK}", f"{SEAT}/{HUB}", str(cell), MARK],
-                seat=seat.folder, env=seat.env, seconds=max(left, _GRACE),
-            )  # fmt: skip
+    for number in range(RUNS):
+        with (
+            lent(assignment, version=version, heard=heard.hear) as seat,
+            sandbox.running(program, seat=seat.folder, env=seat.env) as ended_within,
+        ):
+            if number == 0:
+                turn()
+                end = time.monotonic() + seconds
+            seat.hand_over(rest.notebook())
+            ended = ended_within(max(end - time.monotonic(), _GRACE))
         cells = _cells(ended, rest)
         culprit = _culprit(cells, rest)
         told |= {place: one for place, one in cells.items() if not one.dead and place not in told}

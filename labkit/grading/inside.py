@@ -100,7 +100,7 @@ def reach(hub: Path) -> None:
 
 
 def main(notebook: str, hub: str, seconds: str, mark: str) -> None:
-    """Run a notebook.
+    """Run a notebook, as soon as it is there.
 
     :param hub: the socket that leads to the lesson's hub, if it is there.
     :param seconds: no cell may take longer.
@@ -110,6 +110,8 @@ def main(notebook: str, hub: str, seconds: str, mark: str) -> None:
         reach(Path(hub))
     work = Path.home() / "work"
     work.mkdir()
+    while not Path(notebook).exists():
+        time.sleep(0.02)
     path = Path(shutil.copy(notebook, work))
     nbval_plugin.RunningKernel = Watched
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

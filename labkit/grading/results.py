@@ -41,6 +41,11 @@ class Results:
 
     folder: Path
 
+    @property
+    def turns(self) -> Path:
+        """The file in which the processes that fill this folder have their turns."""
+        return self.folder / _HIDDEN / "turns"
+
     def path(self, student: str, assignment: str) -> Path:
         """Where the result of a submission is."""
         return self.folder / _HIDDEN / "results" / file_name(student) / f"{assignment}.json"

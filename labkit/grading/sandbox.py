@@ -15,8 +15,9 @@ import os
 import platform
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,25 +87,20 @@ class Sandbox:
                 hint="On a Mac or a Windows PC, grade in a virtual machine with Linux.",
             )
 
-    def run(self, program: list[str], *, seat: Path, env: dict[str, str], seconds: float) -> Ended:
-        """Run a Python program in a sandbox, and wait for its end.
+    @contextlib.contextmanager
+    def running(
+        self, program: list[str], *, seat: Path, env: dict[str, str]
+    ) -> Iterator[Callable[[float], Ended]]:
+        """Start a Python program in a sandbox, and yield what waits for its end.
+
+        That takes the seconds after which it is ended.
 
         :param program: arguments of this machine's Python.
         :param seat: the folder that it is lent, as :data:`SEAT`.
-        :param seconds: after so many it is ended.
         """
         with self._created(program, seat, env) as (client, made):
             client.api.start(made)
-            in_time = True
-            try:
-                client.api.wait(made, timeout=math.ceil(seconds))
-            except requests.RequestException:
-                in_time = False
-                with contextlib.suppress(DockerException):
-                    client.api.kill(made)
-            state = client.api.inspect_container(made)["State"]
-            said = bytes(client.api.logs(made, stderr=True, tail=20_000))
-        return Ended(said, in_time, bool(state["OOMKilled"]))
+            yield partial(_end, client, made)
 
     @contextlib.contextmanager
     def _created(
@@ -142,6 +138,19 @@ class Sandbox:
                 yield client, made
             finally:
                 fleet.remove(client, made)
+
+
+def _end(client: docker.DockerClient, made: str, seconds: float) -> Ended:
+    in_time = True
+    try:
+        client.api.wait(made, timeout=math.ceil(seconds))
+    except requests.RequestException:
+        in_time = False
+        with contextlib.suppress(DockerException):
+            client.api.kill(made)
+    state = client.api.inspect_container(made)["State"]
+    said = bytes(client.api.logs(made, stderr=True, tail=20_000))
+    return Ended(said, in_time, bool(state["OOMKilled"]))
 
 
 _ENVIRONMENT = {
