@@ -57,20 +57,20 @@ BESIDE = {
 for _name, _right in BESIDE.items():
     RIGHT |= _right.RIGHT
     WRONG |= _beside(f"wrong_{_name}").wrong(_right)
-SLOW = {*BESIDE["swarm"].RIGHT, *BESIDE["capstone"].RIGHT}
 EXERCISES = {name: one for one in LESSONS.values() for name in one.exercises}
+LONG = ("07-swarm", "13-capstone")
+FIRSTS = {next(iter(one.exercises)) for one in LESSONS.values() if one.notebook not in LONG}
+"""What is tried in every run; the other exercises where time allows."""
 
 
-def _cases(
-    answers: dict[str, dict[str, Any]], *, quick: int, slow: Container[str] = ()
-) -> list[Any]:
-    """One case an answer; of each exercise so many in every run, the others where time allows."""
+def _cases(answers: dict[str, dict[str, Any]], *, quick: Container[str] = ()) -> list[Any]:
+    """One case an answer; of these exercises the first one in every run."""
     return [
         pytest.param(
             exercise,
             answer,
             id=f"{exercise}: {what}",
-            marks=[pytest.mark.slow] if exercise in slow or number >= quick else [],
+            marks=[] if exercise in quick and number == 0 else [pytest.mark.slow],
         )
         for exercise, several in answers.items()
         for number, (what, answer) in enumerate(several.items())
@@ -109,13 +109,13 @@ def _expect_refusal(verdict: Verdict) -> None:
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("exercise", "answer"), _cases(RIGHT, quick=0))
+@pytest.mark.parametrize(("exercise", "answer"), _cases(RIGHT))
 def test_every_honest_way_passes(
     lab: Lab, exercise: str, answer: Callable[[Any], Callable[..., Any]]
 ) -> None:
     """Whether by curl, raw, SDK or tables: what is right gets all points.
 
-    In every run the notebook's own solution is tried, below.
+    In every run the notebook's own solution is tried, when the notebook is.
     """
     verdict = _verdict(lab, exercise, answer(lab))
     assert verdict.passed, verdict.saw
@@ -123,7 +123,7 @@ def test_every_honest_way_passes(
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize(("exercise", "answer"), _cases(WRONG, quick=1, slow=SLOW))
+@pytest.mark.parametrize(("exercise", "answer"), _cases(WRONG, quick=FIRSTS))
 def test_a_beginners_mistake_is_met_with_a_question(
     lab: Lab, exercise: str, answer: Callable[[Any], Callable[..., Any]]
 ) -> None:
@@ -131,16 +131,11 @@ def test_a_beginners_mistake_is_met_with_a_question(
     _expect_refusal(_verdict(lab, exercise, answer(lab)))
 
 
-def _one_a_lesson() -> list[Any]:
-    """Every exercise, of which the first of each lesson is tried in every run."""
-    firsts = {next(iter(lesson.exercises)) for lesson in LESSONS.values()}
-    return [
-        pytest.param(name, marks=[] if name in firsts else [pytest.mark.slow]) for name in EXERCISES
-    ]
-
-
 @pytest.mark.engine
-@pytest.mark.parametrize("exercise", _one_a_lesson())
+@pytest.mark.parametrize(
+    "exercise",
+    [pytest.param(one, marks=[] if one in FIRSTS else [pytest.mark.slow]) for one in EXERCISES],
+)
 def test_the_unsolved_notebook_does_not_pass(lab: Lab, exercise: str) -> None:
     """What a learner finds in the solution cell raises NotImplementedError, and that is said."""
 
@@ -224,6 +219,7 @@ def _definitions_above(notebook: str, exercise: str) -> Iterator[ast.Module]:
             yield module
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_the_notebooks_own_solution_passes(lab: Lab, exercise: str) -> None:
