@@ -90,6 +90,7 @@ def test_nbgrader_releases_and_grades_it(
     assert course.scores() == {"ann": points, "bob": 0}
 
 
+@pytest.mark.slow
 @each
 def test_nbgrader_validates_it(
     tmp_path: Path, release: Callable[[str], bytes], lesson: str

@@ -22,12 +22,11 @@ from labkit.grading.grade import grade
 from labkit.grading.outcome import Outcome
 from labkit.grading.rebuild import rebuild
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 Release = Callable[[str], bytes]
 Submit = Callable[..., bytes]
 ANSWERS = Path(__file__).parents[1] / "course"
-QUICK = "01-list-containers"
 
 
 @dataclass(frozen=True)
@@ -91,14 +90,15 @@ def _of(exercise: str, *, right: bool) -> list[Way]:
 
 def _rounds(*, right: bool) -> list[Any]:
     """One case for each run that a lesson takes, until every answer has been in one."""
-    cases = []
-    for name, lesson in LESSONS.items():
-        most = max((len(_of(one, right=right)) for one in lesson.exercises), default=0)
-        for number in range(most):
-            quick = name == QUICK and number == 0
-            marks = [] if quick else [pytest.mark.slow]
-            cases.append(pytest.param(name, number, id=f"{name}, {number + 1}", marks=marks))
-    return cases
+    runs = {
+        name: max((len(_of(one, right=right)) for one in lesson.exercises), default=0)
+        for name, lesson in LESSONS.items()
+    }
+    return [
+        pytest.param(name, number, id=f"{name}, {number + 1}")
+        for name, most in runs.items()
+        for number in range(most)
+    ]
 
 
 def _functions(release: bytes) -> dict[str, str]:
@@ -159,11 +159,7 @@ def test_wrong_answers_have_none(
     ] == []
 
 
-def _untouched(name: str) -> Any:
-    return pytest.param(name, marks=[] if name == QUICK else [pytest.mark.slow])
-
-
-@pytest.mark.parametrize("assignment", [_untouched(name) for name in LESSONS])
+@pytest.mark.parametrize("assignment", LESSONS)
 def test_an_untouched_release_has_no_points(release: Release, assignment: str) -> None:
     """Whoever hands in what was given out has done nothing."""
     outcomes = _graded(assignment, release(assignment), release(assignment))

@@ -30,6 +30,7 @@ def _run(engine: Engine, program: str) -> str:
     return str(said.decode())
 
 
+@pytest.mark.slow
 def test_it_has_all_that_it_names(engine: Engine) -> None:
     """Each module on the list can be imported there, and nothing is said about it."""
     names = ", ".join(pack_python._MODULES.split())  # noqa: SLF001  # the list is what is tested

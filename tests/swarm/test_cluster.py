@@ -113,6 +113,7 @@ def test_a_job_has_converged_when_it_is_done(cluster: Cluster) -> None:
     cluster.manager.raw.delete("/services/job")
 
 
+@pytest.mark.slow
 def test_an_update_has_converged_when_its_tasks_are_there(cluster: Cluster) -> None:
     """Asked at once after each of several updates, it waits for tasks of the newest spec."""
     raw = cluster.manager.raw
