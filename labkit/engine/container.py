@@ -132,6 +132,8 @@ def _command(spec: Spec) -> list[str]:
             f"--tlscert={CERTIFICATES}/server-cert.pem",
             f"--tlskey={CERTIFICATES}/server-key.pem",
         ]
+    if spec.fenced:
+        command += [f"--dns={fence.NOBODY}"]
     if spec.version == "29":  # the official image's entry point wants the program's name
         command.insert(0, "dockerd")
     return command + list(spec.args)

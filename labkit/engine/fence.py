@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["ALONE", "hostconfig"]
+__all__ = ["ALONE", "NOBODY", "hostconfig"]
 
 ALONE = "none"
 """The network of an engine that reaches nothing: what runs in it reaches each other only."""
+
+NOBODY = "127.0.0.1"
+"""Whom an engine and its containers ask for names: a name that is not known is refused at once."""
 
 _MEMORY = 2 * 2**30  # bytes; what its containers write is in memory, too, and counts
 _DISK = "1g"
@@ -22,7 +25,7 @@ def hostconfig() -> dict[str, Any]:
         "MemorySwap": _MEMORY,
         "PidsLimit": _PROCESSES,
         "NanoCpus": _CPUS * 10**9,
-        "Dns": ["127.0.0.1"],  # nobody there: a name that is not known is refused at once
+        "Dns": [NOBODY],
         "Tmpfs": {"/run": "exec,size=64m", "/var/lib/docker": f"exec,size={_DISK}"},
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "8m", "max-file": "1"}},
     }

@@ -135,16 +135,18 @@ def lent(assignment: str, *, version: str, heard: Callable[[Verdict], None]) -> 
         seat.link(engine.socket, ENGINE)
         seat.env["LABKIT_SOCKET"] = f"{SEAT}/{ENGINE}"
         if hub:
-            _bring_hub(seat, hub)
+            _bring_hub(seat, hub, known[NAME])
         seat.judged_by(Judge(assignment, engine.endpoint, hub=hub, seat=seat, heard=heard))
         yield seat
         seat.settle(seconds=30)
 
 
-def _bring_hub(seat: Lent, hub: Hub) -> None:
-    """Have the sandbox find the hub at the address that it has on this machine."""
-    port = int(hub.url.rpartition(":")[2])
-    relay.start(seat.listen(HUB), partial(socket.create_connection, ("127.0.0.1", port)))
+def _bring_hub(seat: Lent, hub: Hub, address: str) -> None:
+    """Have the sandbox find the hub where it is on this machine.
+
+    The way there is the engine's network, so that both spend one budget, as in the lesson.
+    """
+    relay.start(seat.listen(HUB), partial(socket.create_connection, (address, 80)))
     passwords = {name: one.password for name, one in hub.accounts.items() if one.password}
     seat.env |= {"LABKIT_HUB": hub.url, "LABKIT_HUB_ACCOUNTS": json.dumps(passwords)}
 

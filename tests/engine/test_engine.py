@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from labkit import raw, wait
-from labkit.engine import fleet, host, places
+from labkit.engine import fence, fleet, host, places
 from labkit.engine.engine import Engine
 from labkit.errors import EngineError, EngineNameTaken, VersionNotOffered
 
@@ -282,3 +282,13 @@ def test_every_offered_version_keeps_the_contract(version: str, api: str) -> Non
         engine.docker.containers.create("busybox")
         engine.reset()
         assert engine.docker.containers.list(all=True) == []
+
+
+def test_behind_a_fence_a_name_that_nobody_has_is_refused_at_once() -> None:
+    """Nobody there waits for a name server that can't be reached."""
+    with Engine.start(fenced=True, network=fence.ALONE) as engine:
+        engine.docker.networks.create("room")
+        ask = ["timeout", "-s", "KILL", "3", "ping", "-c1", "nobody"]
+        asking = engine.docker.containers.run("busybox", ask, network="room", detach=True)
+        assert asking.wait()["StatusCode"] == 1
+        assert b"bad address 'nobody'" in asking.logs()
