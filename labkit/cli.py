@@ -21,9 +21,10 @@ from labkit import doctor as medicine
 from labkit import jupyter
 from labkit.course import command as course_command
 from labkit.course import kernel
-from labkit.engine import fleet, host, image, private
+from labkit.engine import drivers, fleet, image, private
 from labkit.engine.engine import Engine
-from labkit.errors import EngineError, HostMissing, LabError
+from labkit.engine.found import Companion, Found
+from labkit.errors import EngineError, LabError
 from labkit.grading import command as grading_command
 from labkit.hub import command as hub_command
 
@@ -75,8 +76,7 @@ def up(
     as_json: AsJSON = False,
 ) -> None:
     """Start an engine that stays until `labkit down`."""
-    with host.find().client() as client:
-        running = {found.name: found for found in fleet.engines(client)}
+    running = {found.name: found for _, found in drivers.engines()}
     if name in running and (running[name].spec.version, running[name].spec.tcp) != (version, tcp):
         raise EngineError(
             f"The engine {name} runs already, with Docker {running[name].spec.version}"
@@ -122,17 +122,7 @@ def down(
 
 
 def _everything_down(*, images: bool) -> tuple[list[str], bool]:
-    gone: list[str] = []
-    try:
-        found = host.find(start=False)
-    except HostMissing:
-        fleet.remove_folders()
-        found = None
-    if found:
-        with found.client() as client:
-            gone = fleet.down(client)
-            if images and not found.private:
-                image.remove(client)
+    gone = drivers.down(images=images)
     stopped = private.stop()
     if images:
         private.purge()
@@ -142,12 +132,8 @@ def _everything_down(*, images: bool) -> tuple[list[str], bool]:
 @cli.command()
 def status(*, as_json: AsJSON = False) -> None:
     """Show the engines that run, and where."""
-    try:
-        with host.find(start=False).client() as client:
-            rows = [_describe(found) for found in fleet.engines(client)]
-            rows += [_describe_companion(found) for found in fleet.companions(client)]
-    except HostMissing:
-        rows = []
+    rows = [_describe(found) for _, found in drivers.engines()]
+    rows += [_describe_companion(found) for found in drivers.companions()]
     if as_json:
         print(json.dumps(rows))
         return
@@ -158,7 +144,7 @@ def status(*, as_json: AsJSON = False) -> None:
     )
 
 
-def _describe_companion(found: fleet.Companion) -> dict[str, Any]:
+def _describe_companion(found: Companion) -> dict[str, Any]:
     return {
         "name": found.name,
         "version": found.kind,
@@ -175,7 +161,7 @@ def _whose(owner: str, *, keep: bool, orphan: bool) -> str:
     return "kept until labkit down" if keep else f"process {owner.split(':')[-2]}"
 
 
-def _describe(found: fleet.Found) -> dict[str, Any]:
+def _describe(found: Found) -> dict[str, Any]:
     return {
         "name": found.name,
         "version": found.spec.version,
@@ -202,8 +188,7 @@ def env(
     name: Annotated[str | None, typer.Argument(help="The engine; the newest without.")] = None,
 ) -> None:
     """Print what points a terminal at an engine: eval "$(labkit env)"."""
-    with host.find().client() as client:
-        names = [found.name for found in fleet.engines(client) if found.running]
+    names = [found.name for _, found in drivers.engines() if found.running]
     if not names or (name and name not in names):
         raise EngineError(
             f"There is no engine{f' {name}' if name else ''}.",
@@ -235,11 +220,10 @@ def prepare(
     versions: Annotated[list[str] | None, typer.Argument(help="Docker versions.")] = None,
 ) -> None:
     """Make sure that a Docker can be had, and build the engine images once."""
-    found = host.find()
-    with found.client() as client:
-        for number in versions or [image.DEFAULT]:
-            image.ensure(client, image.offered(number), say=progress)
-    progress(f"Engines can be started (on the Docker {found.found_by}).")
+    driver = drivers.choose(say=progress)
+    for number in versions or [image.DEFAULT]:
+        driver.prepare(image.offered(number).number, say=progress)
+    progress(f"Engines can be started ({driver.words}).")
 
 
 @cli.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from labkit.app.serve import App
-from labkit.engine import fleet, host
+from labkit.engine import drivers
 from labkit.engine.engine import Engine
 from labkit.errors import EngineError
 
@@ -59,8 +59,7 @@ def an_engine(name: str | None, *, say: Say) -> Iterator[Engine]:
 
 
 def _running() -> str | None:
-    with host.find().client() as client:
-        names = [one.name for one in fleet.engines(client) if one.running and not one.orphan]
+    names = [one.name for _, one in drivers.engines() if one.running and not one.orphan]
     if len(names) > 1 and _LAB not in names:
         raise EngineError(
             f"Several engines run: {', '.join(sorted(names))}.",

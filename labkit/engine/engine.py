@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,16 +11,20 @@ from types import TracebackType
 from typing import Self
 
 from docker import DockerClient
-from docker.errors import DockerException
 
 from labkit import raw, sdk
 from labkit.endpoint import Certificates, Endpoint
-from labkit.engine import container, fleet, image
-from labkit.engine import host as host_engine
+from labkit.engine import drivers, fleet, image
 from labkit.engine.certificates import Server
-from labkit.engine.container import Spec
-from labkit.engine.launch import Launch, certificates_of, last_words, published_port
-from labkit.errors import EngineError, LabError
+from labkit.engine.containers import Containers
+from labkit.engine.driver import Body, Driver
+from labkit.engine.found import Found
+from labkit.engine.host import Host
+from labkit.engine.launch import certificates_of
+from labkit.engine.spec import Spec, owner
+from labkit.errors import EngineError
+
+_TLS_PORT = 2376
 
 
 class Engine:
@@ -31,14 +33,12 @@ class Engine:
     Use :meth:`start`, best as a context manager, or :meth:`attach` for one that runs already.
     """
 
-    def __init__(
-        self, *, name: str, spec: Spec, host: host_engine.Host, owner: str, container_id: str
-    ) -> None:
+    def __init__(self, *, name: str, spec: Spec, owner: str, driver: Driver, body: Body) -> None:
         self.name = name
         self.spec = spec
-        self.host = host
         self.owner = owner
-        self.container_id = container_id
+        self.driver = driver
+        self.body = body
         self.folder = fleet.folder(name)
 
     @classmethod
@@ -77,32 +77,17 @@ class Engine:
         :raises EngineNameTaken: an engine of that name runs already.
         :raises EngineError: it did not come up; nothing is left behind.
         """
-        offered = image.offered(version)
-        host = host_engine.find()
-        bridged = fleet.needs_bridge(host)
-        if server and bridged:
-            raise EngineError(
-                "An engine with certificates of your own needs a unix socket on this machine.",
-                hint="Docker Desktop can't share one; use a Docker on Linux for this.",
-            )
-        spec = Spec(
-            version, dict(env or {}), tuple(args), tcp or bridged or bool(server), bridged, keep,
-            dict(hosts or {}), cluster, fenced, network,
+        image.offered(version)
+        driver = drivers.choose(say=say)
+        asked = Spec(
+            version, dict(env or {}), tuple(args), tcp, keep=keep,
+            hosts=dict(hosts or {}), cluster=cluster, fenced=fenced, network=network,
         )  # fmt: skip
+        spec = driver.fitted(asked, server=server)
         name = fleet.valid_name(name or f"engine-{secrets.token_hex(3)}")
-        with host.client() as client:
-            fleet.sweep(client)
-            image_id = image.ensure(client, offered, say=say)
-            launch = Launch(client, name, spec, container.owner())
-            container_id = launch.create(image_id)
-            engine = cls(
-                name=name, spec=spec, host=host, owner=launch.owner, container_id=container_id
-            )
-            with _cleaning_up(engine):
-                if server:
-                    server.keep(engine.folder)
-                launch.bring_up(container_id)
-        return engine
+        mine = owner()
+        body = driver.start(name, spec, owner=mine, server=server, say=say)
+        return cls(name=name, spec=spec, owner=mine, driver=driver, body=body)
 
     @classmethod
     def attach(cls, name: str) -> Self:
@@ -110,23 +95,34 @@ class Engine:
 
         :raises EngineError: there is none; names those that run.
         """
-        host = host_engine.find()
-        with host.client() as client:
-            for found in fleet.engines(client):
-                if found.name == name:
-                    engine = cls(
-                        name=name,
-                        spec=found.spec,
-                        host=host,
-                        owner=found.owner,
-                        container_id=found.container_id,
-                    )
-                    engine._launch(client).wait_for_api(found.container_id)
-                    return engine
-            running = ", ".join(found.name for found in fleet.engines(client)) or "none runs"
+        everyone = drivers.engines()
+        for driver, found in everyone:
+            if found.name == name:
+                body = driver.wait(found)
+                return cls(name=name, spec=found.spec, owner=found.owner, driver=driver, body=body)
+        running = ", ".join(found.name for _, found in everyone) or "none runs"
         raise EngineError(
             f"There is no engine {name!r}.", hint=f"labkit up --name {name} (now: {running})"
         )
+
+    @property
+    def container_id(self) -> str:
+        """The id of what it lives in: of its container, where it has one."""
+        return self.body.id
+
+    @container_id.setter
+    def container_id(self, other: str) -> None:
+        self.body = self.driver.body(other)
+
+    @property
+    def host(self) -> Host:
+        """The host engine that its container is on.
+
+        :raises EngineError: it lives in no container.
+        """
+        if isinstance(self.driver, Containers):
+            return self.driver.host
+        raise EngineError(f"The engine {self.name} lives in no container of a host engine.")
 
     @property
     def version(self) -> str:
@@ -150,8 +146,7 @@ class Engine:
             raise EngineError(
                 f"The engine {self.name} has no TCP port.", hint="Engine.start(tcp=True)"
             )
-        with self.host.client() as client:
-            port = published_port(client, self.container_id)
+        port = self.body.port(_TLS_PORT)
         return Endpoint(host="127.0.0.1", port=port, certificates=certificates_of(self.name))
 
     def reached_with(self, certificates: Certificates) -> Endpoint:
@@ -175,34 +170,24 @@ class Engine:
 
     def logs(self, *, lines: int = 20) -> str:
         """The last lines that dockerd wrote."""
-        with self.host.client() as client:
-            return last_words(client, self.container_id, lines=lines)
+        return self.body.log(lines=lines)
 
     def reset(self) -> None:
         """Make it pristine: no containers, networks, volumes, images but the course's own.
 
         Same name, same options, same socket path. What was connected to it is cut off.
         """
-        with self.host.client() as client:
-            image_id = image.ensure(client, image.offered(self.version))
-            port = published_port(client, self.container_id) if self.spec.tcp else 0
-            self._close_clients()
-            fleet.set_aside(client, self.container_id, self.name)
-            with ThreadPoolExecutor(1) as aside:
-                removal = aside.submit(fleet.remove, client, self.container_id)
-                if port:
-                    removal.result()  # only then is the port free again
-                launch = self._launch(client)
-                self.container_id = launch.create(image_id, port=port)
-                with _cleaning_up(self):
-                    launch.bring_up(self.container_id)
-                    removal.result()
+        self._close_clients()
+        self.body = self.driver.reset(self._found)
 
     def stop(self) -> None:
         """Throw the engine away, with everything in it and everything it left on this machine."""
         self._close_clients()
-        with self.host.client() as client:
-            fleet.end(client, fleet.Found(self.name, self.spec, self.container_id, self.owner))
+        self.driver.end(self._found)
+
+    @property
+    def _found(self) -> Found:
+        return Found(self.name, self.spec, self.body.id, self.owner)
 
     def __enter__(self) -> Self:
         return self
@@ -223,21 +208,3 @@ class Engine:
             opened = self.__dict__.pop(name, None)
             if name != "tls" and opened is not None:
                 opened.close()
-
-    def _launch(self, client: DockerClient) -> Launch:
-        return Launch(client, self.name, self.spec, self.owner)
-
-
-@contextlib.contextmanager
-def _cleaning_up(engine: Engine) -> Iterator[None]:
-    """A start that fails leaves nothing behind."""
-    try:
-        yield
-    except BaseException as failed:
-        with contextlib.suppress(LabError, DockerException):
-            engine.stop()
-        if isinstance(failed, DockerException):
-            raise EngineError(
-                f"The engine {engine.name} could not be started: {failed}"
-            ) from failed
-        raise

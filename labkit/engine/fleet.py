@@ -13,7 +13,6 @@ import os
 import platform
 import re
 import shutil
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -25,70 +24,15 @@ from docker.errors import NotFound as DockerNotFound
 
 from labkit import raw, transport
 from labkit.endpoint import Endpoint
-from labkit.engine import container, networks, places
-from labkit.engine.container import LABEL, Spec
+from labkit.engine import networks, places
+from labkit.engine.container import LABEL
+from labkit.engine.found import Companion, Found
 from labkit.engine.host import Host
+from labkit.engine.spec import Spec
 from labkit.errors import EngineError, LabError
 
 COMPANIONS = ("hub", "mirror", "sandbox")  # the kinds of containers that go with engines
 ASIDE = "labkit-old-"  # the name of an engine's container that a reset is about to remove
-
-
-@dataclass(frozen=True)
-class Found:
-    """An engine as its labels describe it."""
-
-    name: str
-    spec: Spec
-    container_id: str
-    owner: str
-    running: bool = True
-    created: int = 0
-    aside: bool = False
-
-    @property
-    def orphan(self) -> bool:
-        """Whether nobody needs it any more: the process that it was started for has ended."""
-        if self.aside or not (self.running or self.spec.cluster):
-            return True
-        return not (self.spec.keep or container.owner_lives(self.owner))
-
-
-@dataclass(frozen=True)
-class Companion:
-    """A hub, a mirror or a sandbox as its labels describe it.
-
-    ``address`` is what engines reach it at, ``port`` where it is on this machine's loopback.
-    """
-
-    name: str
-    kind: str
-    container_id: str
-    owner: str
-    keep: bool
-    created: int
-    address: str
-    port: int
-
-    @classmethod
-    def listed(cls, row: dict[str, Any]) -> Companion:
-        """Read one element of ``GET /containers/json``."""
-        described, networks = row["Labels"], row["NetworkSettings"]["Networks"]
-        return cls(
-            name=described[f"{LABEL}.name"],
-            kind=described[LABEL],
-            container_id=row["Id"],
-            owner=described[f"{LABEL}.owner"],
-            keep=described[f"{LABEL}.keep"] == "true",
-            created=row["Created"],
-            address=next((one["IPAddress"] for one in networks.values()), ""),
-            port=next((one["PublicPort"] for one in row["Ports"] if "PublicPort" in one), 0),
-        )
-
-    @property
-    def orphan(self) -> bool:
-        """Whether nobody needs it any more: the process that it was started for has ended."""
-        return not (self.keep or container.owner_lives(self.owner))
 
 
 def mine(kind: str) -> dict[str, str]:
@@ -168,7 +112,7 @@ def engines(client: docker.DockerClient) -> list[Found]:
             Found(
                 name=described[f"{LABEL}.name"],
                 spec=spec,
-                container_id=row["Id"],
+                id=row["Id"],
                 owner=described[f"{LABEL}.owner"],
                 running=row["State"] in ("running", "created"),
                 created=row["Created"],
@@ -181,7 +125,22 @@ def engines(client: docker.DockerClient) -> list[Found]:
 def companions(client: docker.DockerClient) -> list[Companion]:
     """Every hub and mirror of this user, oldest first."""
     rows = [row for kind in COMPANIONS for row in _containers(client, kind)]
-    return [Companion.listed(row) for row in sorted(rows, key=lambda row: int(row["Created"]))]
+    return [_companion(row) for row in sorted(rows, key=lambda row: int(row["Created"]))]
+
+
+def _companion(row: dict[str, Any]) -> Companion:
+    """Read one element of ``GET /containers/json``."""
+    described, networks = row["Labels"], row["NetworkSettings"]["Networks"]
+    return Companion(
+        name=described[f"{LABEL}.name"],
+        kind=described[LABEL],
+        id=row["Id"],
+        owner=described[f"{LABEL}.owner"],
+        keep=described[f"{LABEL}.keep"] == "true",
+        created=row["Created"],
+        address=next((one["IPAddress"] for one in networks.values()), ""),
+        port=next((one["PublicPort"] for one in row["Ports"] if "PublicPort" in one), 0),
+    )
 
 
 def _containers(client: docker.DockerClient, kind: str) -> list[dict[str, Any]]:
@@ -219,18 +178,18 @@ def _end_companions(client: docker.DockerClient, *, orphans_only: bool) -> list[
     """Remove the hubs and mirrors that nobody needs any more, or all; their names."""
     unwanted = [one for one in companions(client) if one.orphan or not orphans_only]
     for one in unwanted:
-        remove(client, one.container_id)
+        remove(client, one.id)
     return [one.name for one in unwanted]
 
 
 def end(client: docker.DockerClient, found: Found) -> None:
     """Remove an engine with all that it has on this machine."""
     if found.aside:
-        remove(client, found.container_id)
+        remove(client, found.id)
         return
     thaw(folder(found.name) / "docker.sock")
     with places.lock("names"):  # nobody gets the name before the folder is gone, too
-        remove(client, found.container_id)
+        remove(client, found.id)
         remove_folder(folder(found.name))
 
 

@@ -17,7 +17,7 @@ from docker.errors import NotFound as DockerNotFound
 from labkit import raw, wait
 from labkit.endpoint import Certificates, Endpoint
 from labkit.engine import certificates, container, fleet, image, places
-from labkit.engine.container import Spec
+from labkit.engine.spec import Spec
 from labkit.errors import EngineError, EngineGone, EngineNameTaken
 
 MACHINE = "labkit doctor checks what this machine lacks: disk, cgroups, capabilities."
@@ -28,7 +28,7 @@ class Launch:
     """One engine that is to come up on the host engine.
 
     :param client: speaks to the host engine.
-    :param owner: the process that the engine is for, see :func:`container.owner`.
+    :param owner: the process that the engine is for, see :func:`labkit.engine.spec.owner`.
     """
 
     client: DockerClient

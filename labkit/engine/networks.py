@@ -10,8 +10,8 @@ import docker
 from docker.errors import APIError
 from docker.types import IPAMConfig, IPAMPool
 
-from labkit.engine import container
 from labkit.engine.container import LABEL
+from labkit.engine.spec import owner_lives
 from labkit.errors import EngineError
 
 __all__ = ["create", "remove", "subnet"]
@@ -66,7 +66,7 @@ def remove(client: docker.DockerClient, labels: Iterable[str], *, orphans_only: 
     for network in client.api.networks(filters={"label": list(labels)}):
         described = network["Labels"] or {}
         keep = described.get(f"{LABEL}.keep") == "true"
-        if orphans_only and (keep or container.owner_lives(described.get(f"{LABEL}.owner", ""))):
+        if orphans_only and (keep or owner_lives(described.get(f"{LABEL}.owner", ""))):
             continue
         with contextlib.suppress(APIError):
             client.api.remove_network(network["Id"])

@@ -26,9 +26,10 @@ import requests
 from docker.errors import DockerException, ImageNotFound
 
 import labkit
-from labkit.engine import container, fleet
+from labkit.engine import fleet
 from labkit.engine.container import LABEL
 from labkit.engine.host import Host
+from labkit.engine.spec import owner
 from labkit.errors import SubmissionError
 from labkit.grading import SEAT
 
@@ -110,7 +111,7 @@ class Sandbox:
         described = {
             **fleet.mine("sandbox"),
             f"{LABEL}.name": seat.parent.name,
-            f"{LABEL}.owner": container.owner(),
+            f"{LABEL}.owner": owner(),
             f"{LABEL}.keep": "false",
         }
         with self.host.client() as client:

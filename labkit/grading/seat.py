@@ -12,16 +12,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from docker.errors import APIError
-
 from labkit import wait
 from labkit.course.judge import PATIENCE, Judge
 from labkit.course.lessons import lesson
 from labkit.course.protocol import Connection, Verdict
 from labkit.course.seat import Seat
-from labkit.engine import container, fence, fleet, networks
-from labkit.engine import host as hosts
-from labkit.engine.container import LABEL
+from labkit.engine import drivers, fence
 from labkit.engine.engine import Engine
 from labkit.errors import LabError
 from labkit.grading import ENGINE, HUB, JUDGE, NOTEBOOK, SEAT, relay
@@ -154,18 +150,12 @@ def _bring_hub(seat: Lent, hub: Hub, address: str) -> None:
 @contextlib.contextmanager
 def _apart(hub: Hub) -> Iterator[tuple[str, dict[str, str]]]:
     """A network for the hub and one engine, that leads nowhere else; and what they call the hub."""
-    with hosts.find().client() as client:
-        labels = fleet.mine("cluster") | {f"{LABEL}.owner": container.owner()}
-        name = fleet.container_name(f"apart-{hub.name}")
-        network = networks.create(client, name, labels, internal=True)
-        try:
-            client.api.connect_container_to_network(hub.container_id, network)
-            found = client.api.inspect_container(hub.container_id)["NetworkSettings"]["Networks"]
-            yield name, {NAME: found[name]["IPAddress"]}
-        finally:
-            with contextlib.suppress(APIError):
-                client.api.disconnect_container_from_network(hub.container_id, network, force=True)
-            client.api.remove_network(network)
+    network = drivers.choose(say=_nothing).network(f"apart-{hub.name}", keep=False, internal=True)
+    try:
+        yield network.id, {NAME: hub.body.connect(network.id)}
+    finally:
+        hub.body.disconnect(network.id)
+        network.remove()
 
 
 def _nothing(_: str) -> None:

@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from labkit.engine import fleet, host
+from labkit.engine import drivers
 from labkit.engine.engine import Engine
+from labkit.engine.found import Companion
 from labkit.errors import BadForm, EngineError
 from labkit.hub import watch as watching
 from labkit.hub.hub import NAME, Hub, engine
@@ -105,13 +106,12 @@ def start_engine(**options: Any) -> Engine:
     return engine(running().address, mirror=True, **options)
 
 
-def running() -> fleet.Companion:
+def running() -> Companion:
     """The lab hub that runs, the newest of several.
 
     :raises EngineError: none does.
     """
-    with host.find(start=False).client() as client:
-        hubs = [one for one in fleet.companions(client) if one.kind == Hub.kind and one.port]
+    hubs = [one for one in drivers.companions() if one.kind == Hub.kind and one.port]
     if not hubs:
         raise EngineError("No lab hub runs.", hint="labkit hub up starts one; or --docker-hub.")
     return hubs[-1]

@@ -7,12 +7,12 @@ from types import EllipsisType
 from typing import Any, Self
 
 from labkit import archives
-from labkit.engine import host as hosts
-from labkit.engine import image
+from labkit.engine import drivers, image
+from labkit.engine.driver import Body
 from labkit.engine.engine import Engine
 from labkit.hub import python as python_image
 from labkit.hub import stock
-from labkit.hub.service import Service, created
+from labkit.hub.service import Service
 from labkit.hub.settings import FOLDER, KEEPER, Account, Settings, mirror_files, seconds
 
 __all__ = ["NAME", "Hub", "Mirror", "engine"]
@@ -26,6 +26,7 @@ _RUN_HUB = (
     f"while true; do haproxy -db -f {FOLDER}/haproxy.cfg; sleep 0.05; done"
 )
 _RUN_MIRROR = f"exec docker-registry serve {FOLDER}/registry.yml"
+_WHOLE_LOG = 10**9  # lines
 
 
 def engine(address: str, *, mirror: bool = False, **options: Any) -> Engine:
@@ -46,17 +47,10 @@ class Hub(Service):
 
     kind = "hub"
 
-    def __init__(
-        self,
-        host: hosts.Host,
-        container_id: str,
-        name: str,
-        accounts: list[Account],
-        settings: Settings,
-    ) -> None:
+    def __init__(self, body: Body, accounts: list[Account], settings: Settings) -> None:
         self.accounts = {one.name: one for one in accounts}
         self.settings = settings
-        super().__init__(host, container_id, name)
+        super().__init__(body)
 
     @classmethod
     def start(
@@ -90,11 +84,11 @@ class Hub(Service):
             prefix=prefix, retry_after=retry_after,
         )  # fmt: skip
         everybody = settings.everybody()
-        host = hosts.find()
-        with created(host, "hub", _RUN_HUB, keep=keep, say=say) as (client, made):
-            client.api.put_archive(made, "/", archives.pack(settings.files(everybody)))
-            client.api.start(made)
-            hub = cls(host, made, made[:12], everybody, settings)
+        driver = drivers.choose(say=say)
+        with driver.serve("hub", _RUN_HUB, {}, keep=keep, say=say) as body:
+            body.put(archives.pack(settings.files(everybody)))
+            body.start()
+            hub = cls(body, everybody, settings)
             hub.wait()
             hub._fill(python=python)
         return hub
@@ -102,9 +96,7 @@ class Hub(Service):
     @property
     def configuration(self) -> str:
         """HAProxy's configuration as it runs, without passwords and tokens."""
-        with self.host.client() as client:
-            chunks, _ = client.api.get_archive(self.container_id, f"{FOLDER}/haproxy.cfg")
-            text = archives.unpack(b"".join(chunks))["haproxy.cfg"].decode()
+        text = archives.unpack(self.body.get(f"{FOLDER}/haproxy.cfg"))["haproxy.cfg"].decode()
         for account in self.accounts.values():
             for secret in filter(None, (account.password, account.token)):
                 text = text.replace(secret, "…")
@@ -132,19 +124,15 @@ class Hub(Service):
         )
         everybody = self.settings.everybody(self.accounts)
         self.accounts = {one.name: one for one in everybody}
-        with self.host.client() as client:
-            files = archives.pack(self.settings.files(everybody))
-            client.api.put_archive(self.container_id, "/", files)
-            run = client.api.exec_create(self.container_id, ["pkill", "-KILL", "-x", "haproxy"])
-            client.api.exec_start(run["Id"])
+        self.body.put(archives.pack(self.settings.files(everybody)))
+        self.body.run("pkill", "-KILL", "-x", "haproxy")
         self.wait()
 
     @property
     def refusals(self) -> int:
         """How many requests it has refused so far because a budget was spent."""
-        with self.host.client() as client:
-            log: bytes = client.api.logs(self.container_id)
-        return sum(line.endswith(b" 429") for line in log.splitlines())
+        log = self.body.log(lines=_WHOLE_LOG)
+        return sum(line.endswith(" 429") for line in log.splitlines())
 
     @property
     def hosts(self) -> dict[str, str]:
@@ -192,18 +180,12 @@ class Hub(Service):
                 if name == "hello-world":
                     pusher.push(one, "ratelimitpreview/test", "latest")
                 if name == "busybox" and python:
-                    pusher.push(self._python(one), "library/python", "latest")
-
-    def _python(self, busybox: stock.Image) -> stock.Image:
-        with self.host.client() as client:
-            return python_image.image(client, self.container_id, busybox)
+                    pusher.push(python_image.image(self.body, one), "library/python", "latest")
 
     def _shelf(self) -> Iterator[stock.Image]:
         """The course's images, from the archive that each engine image carries."""
-        with self.host.client() as client:
-            chunks, _ = client.api.get_archive(self.container_id, f"{image.SHELF}/images.tar")
-            archive = archives.unpack(b"".join(chunks))["images.tar"]
-        yield from stock.images_in(archive)
+        packed = self.body.get(f"{image.SHELF}/images.tar")
+        yield from stock.images_in(archives.unpack(packed)["images.tar"])
 
 
 class Mirror(Service):
@@ -217,11 +199,11 @@ class Mirror(Service):
 
         :raises EngineError: it did not come up; nothing is left behind.
         """
-        run = (_RUN_MIRROR, hub.hosts)
-        with created(hub.host, "mirror", *run, keep=keep, say=say) as (client, made):
-            client.api.put_archive(made, "/", archives.pack(mirror_files(f"http://{NAME}")))
-            client.api.start(made)
-            mirror = cls(hub.host, made, made[:12])
+        driver = drivers.choose(say=say)
+        with driver.serve("mirror", _RUN_MIRROR, hub.hosts, keep=keep, say=say) as body:
+            body.put(archives.pack(mirror_files(f"http://{NAME}")))
+            body.start()
+            mirror = cls(body)
             mirror.wait()
         return mirror
 

@@ -7,8 +7,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from docker import DockerClient
-
+from labkit import archives
+from labkit.engine.driver import Body
 from labkit.errors import EngineError
 from labkit.hub.stock import Image
 
@@ -16,16 +16,16 @@ __all__ = ["image"]
 
 _PROGRAM = Path(__file__).with_name("pack_python.py").read_text("utf-8")
 _DESCRIPTION = "Built by labkit from Debian's busybox-static and python3"
+_PACKED, _SAID = "/tmp/python.tar", "/tmp/python.said"  # noqa: S108 - in the hub, alone there
 _ENVIRONMENT = ["PATH=/bin:/usr/bin", "PYTHONDONTWRITEBYTECODE=1"]
 
 
-def image(client: DockerClient, container: str, busybox: Image) -> Image:
-    """Make it of the Python in a container of the engine image.
+def image(body: Body, busybox: Image) -> Image:
+    """Make it of the Python in a hub's body.
 
-    :param client: the host engine's, which the container runs on.
     :raises EngineError: the Python there can't be packed.
     """
-    layer = _layer(client, container)
+    layer = _layer(body)
     config = json.loads(busybox.config)
     labels = config["config"]["Labels"] | {"org.opencontainers.image.description": _DESCRIPTION}
     config["config"] |= {"Cmd": ["python3"], "Env": _ENVIRONMENT, "Labels": labels}
@@ -35,10 +35,15 @@ def image(client: DockerClient, container: str, busybox: Image) -> Image:
     return replace(busybox, name="python:latest", config=content, layers=(*busybox.layers, layer))
 
 
-def _layer(client: DockerClient, container: str) -> bytes:
-    run = client.api.exec_create(container, ["python3", "-I", "-S", "-c", _PROGRAM])["Id"]
-    packed, said = client.api.exec_start(run, demux=True)
-    if client.api.exec_inspect(run)["ExitCode"]:
-        words = (said or b"").decode(errors="replace")[-500:]
+def _layer(body: Body) -> bytes:
+    pack = f'exec python3 -I -S -c "$0" > {_PACKED} 2> {_SAID}'
+    if body.run("sh", "-c", pack, _PROGRAM):
+        words = _content(body, _SAID).decode(errors="replace")[-500:]
         raise EngineError(f"The hub's Python could not be packed: {words}")
-    return packed or b""
+    layer = _content(body, _PACKED)
+    body.run("rm", _PACKED, _SAID)
+    return layer
+
+
+def _content(body: Body, path: str) -> bytes:
+    return next(iter(archives.unpack(body.get(path)).values()))

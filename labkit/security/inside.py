@@ -1,13 +1,9 @@
-"""The inside of an engine's container: programs run there, and files put in and read."""
+"""The inside of what an engine lives in: programs run there, and files put in and read."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import docker
-from docker.errors import NotFound
 
 from labkit import archives
 from labkit.engine.engine import Engine
@@ -17,35 +13,22 @@ __all__ = ["Inside"]
 
 @dataclass(frozen=True)
 class Inside:
-    """The inside of an engine's container, by way of the host engine."""
+    """The inside of an engine's container or machine."""
 
     engine: Engine
 
     def put(self, *files: archives.File | archives.Folder) -> None:
-        """Put files in (``PUT /containers/{id}/archive``)."""
-        with self._container() as (client, container):
-            client.put_archive(container, "/", archives.pack(files))
+        """Put files in."""
+        self.engine.body.put(archives.pack(files))
 
     def read(self, path: str) -> bytes:
-        """Read a file (``GET /containers/{id}/archive``); empty where there is none."""
-        with self._container() as (client, container):
-            try:
-                chunks, _ = client.get_archive(container, path)
-            except NotFound:
-                return b""
-            return next(iter(archives.unpack(b"".join(chunks)).values()), b"")
+        """Read a file; empty where there is none."""
+        packed = self.engine.body.get(path)
+        return next(iter(archives.unpack(packed).values()), b"") if packed else b""
 
     def run(self, *command: str, detach: bool = False, env: Mapping[str, str] | None = None) -> int:
-        """Run a program (``POST /exec/{id}/start``).
+        """Run a program.
 
         :returns: its exit code; 0 for one that goes on.
         """
-        with self._container() as (client, container):
-            run = client.exec_create(container, list(command), environment=dict(env or {}))["Id"]
-            client.exec_start(run, detach=detach)
-            return int(client.exec_inspect(run)["ExitCode"] or 0)
-
-    @contextlib.contextmanager
-    def _container(self) -> Iterator[tuple[docker.APIClient, str]]:
-        with self.engine.host.client() as client:
-            yield client.api, self.engine.container_id
+        return self.engine.body.run(*command, detach=detach, env=env)

@@ -13,14 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Self
 
-import docker
-from docker.errors import APIError as DockerAPIError
-
 from labkit import wait
-from labkit.engine import container, fleet, image, networks
-from labkit.engine import host as host_engine
+from labkit.engine import drivers, fleet, image
+from labkit.engine.driver import Network
 from labkit.engine.engine import Engine
-from labkit.engine.launch import Launch
 from labkit.errors import EngineError, LabError
 from labkit.hub.hub import Hub
 from labkit.raw import Client
@@ -42,11 +38,10 @@ Begin = Callable[..., Engine]
 class Cluster:
     """Engines that can form a Swarm; made by :meth:`start`, best as a context manager."""
 
-    def __init__(self, name: str, nodes: Mapping[str, Engine], network: str, subnet: str) -> None:
+    def __init__(self, name: str, nodes: Mapping[str, Engine], network: Network) -> None:
         self.name = name
         self.nodes = dict(nodes)
         self._network = network
-        self._subnet = subnet
 
     @classmethod
     def start(
@@ -78,15 +73,10 @@ class Cluster:
         roles = [("manager", managers), ("worker", workers)]
         wanted = [f"{role}-{number + 1}" for role, count in roles for number in range(count)]
         chosen = {node: (versions or {}).get(node, version) for node in wanted}
-        with host_engine.find().client() as host:
-            for one in set(chosen.values()):
-                image.ensure(host, image.offered(one))
-            labels = fleet.mine("cluster") | {
-                f"{container.LABEL}.owner": container.owner(),
-                f"{container.LABEL}.keep": str(keep).lower(),
-            }
-            network = networks.create(host, fleet.container_name(name), labels, internal=fenced)
-            cluster = cls(name, {}, network, networks.subnet(host, network))
+        driver = drivers.choose(say=print)
+        for one in sorted(set(chosen.values())):
+            driver.prepare(one, say=print)
+        cluster = cls(name, {}, driver.network(name, keep=keep, internal=fenced))
         try:
             alone = partial(Engine.start, hosts=_NO_REGISTRY)
             begin = partial(hub.engine, mirror=True) if hub else alone
@@ -115,13 +105,10 @@ class Cluster:
         for error in failed:
             if error:
                 raise error
-        with host_engine.find().client() as host:
-            for node in self.nodes:
-                self._connect(host, node)
-                if fenced:
-                    host.api.disconnect_container_from_network(
-                        self.nodes[node].container_id, "bridge"
-                    )
+        for node in self.nodes:
+            self._connect(node)
+            if fenced:
+                self.nodes[node].body.disconnect("bridge")
 
     def form(self) -> None:
         """Have the first manager begin a Swarm and all other nodes join it, in their roles."""
@@ -161,7 +148,7 @@ class Cluster:
 
     def address(self, node: str) -> str:
         """The node's address on the cluster's network, the same for all its life."""
-        return f"{self._subnet}.{_FIRST + list(self.nodes).index(node)}"
+        return f"{self._network.subnet}.{_FIRST + list(self.nodes).index(node)}"
 
     @property
     def manager(self) -> Engine:
@@ -203,43 +190,35 @@ class Cluster:
 
     def stop_node(self, node: str) -> None:
         """Kill a node's engine, as a power cut does; what it has on its disk stays."""
-        with self._host(node) as (host, engine):
-            host.api.kill(engine.container_id)
+        with self._node(node) as engine:
+            engine.body.kill()
 
     def cut_off(self, node: str) -> None:
         """Take a node off the cluster's network; its own API still answers at its socket."""
-        with self._host(node) as (host, engine):
-            host.api.disconnect_container_from_network(engine.container_id, self._network)
+        with self._node(node) as engine:
+            engine.body.disconnect(self._network.id)
 
     def bring_back(self, node: str) -> None:
         """Start a node that was stopped, connect one that was cut off: at its old address."""
-        with self._host(node) as (host, engine):
-            described = host.api.inspect_container(engine.container_id)
-            if fleet.container_name(self.name) not in described["NetworkSettings"]["Networks"]:
-                self._connect(host, node)
-            if not described["State"]["Running"]:
-                host.api.start(engine.container_id)
-                Launch(host, engine.name, engine.spec, engine.owner).wait_for_api(
-                    engine.container_id
-                )
+        with self._node(node) as engine:
+            self._connect(node)
+            if not engine.body.running:
+                engine.body.start()
+                Engine.attach(engine.name)
 
-    def _connect(self, host: docker.DockerClient, node: str) -> None:
-        host.api.connect_container_to_network(
-            self.nodes[node].container_id, self._network, ipv4_address=self.address(node)
-        )
+    def _connect(self, node: str) -> None:
+        self.nodes[node].body.connect(self._network.id, self.address(node))
 
     @contextlib.contextmanager
-    def _host(self, node: str) -> Iterator[tuple[docker.DockerClient, Engine]]:
+    def _node(self, node: str) -> Iterator[Engine]:
         if node not in self.nodes:
             raise EngineError(
                 f"{self.name} has no node {node!r}.", hint=f"Its nodes: {', '.join(self.nodes)}"
             )
-        engine = self.nodes[node]
-        with engine.host.client() as host:
-            try:
-                yield host, engine
-            except DockerAPIError as failed:
-                raise EngineError(f"{node} is not in that state: {failed.explanation}") from failed
+        try:
+            yield self.nodes[node]
+        except EngineError as failed:
+            raise EngineError(f"{node} is not in that state: {failed.message}") from failed
 
     @property
     def routing_mesh(self) -> bool:
@@ -277,8 +256,7 @@ class Cluster:
         """Throw all of it away: nodes, services, network."""
         with ThreadPoolExecutor(len(self.nodes) or 1) as pool:
             list(pool.map(Engine.stop, self.nodes.values()))
-        with host_engine.find().client() as host, contextlib.suppress(DockerAPIError):
-            host.api.remove_network(self._network)
+        self._network.remove()
 
     def __enter__(self) -> Self:
         return self

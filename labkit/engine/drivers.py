@@ -1,0 +1,71 @@
+"""Which driver starts an engine, and what all of them have on this machine.
+
+``LABKIT_ENGINE`` is ``container``, ``vm``, or ``auto``: containers where a Docker can be had.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from labkit.engine import fleet, host
+from labkit.engine.containers import Containers
+from labkit.engine.driver import Driver, Say
+from labkit.engine.found import Companion, Found
+from labkit.errors import EngineError, HostMissing
+
+__all__ = ["choose", "companions", "down", "engines", "present"]
+
+VARIABLE = "LABKIT_ENGINE"
+CHOICES = ("auto", "container", "vm")
+
+
+def wanted() -> str:
+    """What ``LABKIT_ENGINE`` says.
+
+    :raises EngineError: something that it can't say.
+    """
+    said = os.environ.get(VARIABLE) or "auto"
+    if said not in CHOICES:
+        raise EngineError(
+            f"{VARIABLE}={said} is not known.", hint=f"Use {', '.join(CHOICES)}, or unset it."
+        )
+    return said
+
+
+def choose(*, say: Say) -> Driver:
+    """The driver that starts engines here.
+
+    :param say: is told where engines are virtual machines though nobody chose that.
+    :raises HostError: there is no Docker to start one on.
+    """
+    del say
+    wanted()
+    return Containers(host.find())
+
+
+def present() -> Iterator[Driver]:
+    """The drivers that may have something on this machine; none is started for that."""
+    try:
+        yield Containers(host.find(start=False))
+    except HostMissing:
+        return
+
+
+def engines() -> list[tuple[Driver, Found]]:
+    """Every engine of this user with its driver, oldest first."""
+    found = [(driver, one) for driver in present() for one in driver.engines()]
+    return sorted(found, key=lambda pair: pair[1].created)
+
+
+def companions() -> list[Companion]:
+    """Every hub and mirror of this user, oldest first."""
+    found = [one for driver in present() for one in driver.companions()]
+    return sorted(found, key=lambda one: one.created)
+
+
+def down(*, images: bool = False) -> list[str]:
+    """Remove all of this user's engines and whatever else of theirs is left; their names."""
+    gone = [name for driver in present() for name in driver.down(images=images)]
+    fleet.remove_folders()
+    return gone
