@@ -12,7 +12,9 @@ from labkit.engine import fleet, host
 from labkit.engine.containers import Containers
 from labkit.engine.driver import Driver, Say
 from labkit.engine.found import Companion, Found
-from labkit.errors import EngineError, HostMissing
+from labkit.engine.vm import programs
+from labkit.engine.vm.machines import Machines
+from labkit.errors import EngineError, HostError, HostMissing
 
 __all__ = ["choose", "companions", "down", "engines", "present"]
 
@@ -37,19 +39,35 @@ def choose(*, say: Say) -> Driver:
     """The driver that starts engines here.
 
     :param say: is told where engines are virtual machines though nobody chose that.
-    :raises HostError: there is no Docker to start one on.
+    :raises HostError: there is no Docker to start one on, and no QEMU.
     """
-    del say
-    wanted()
-    return Containers(host.find())
+    chosen = wanted()
+    if chosen == "vm":
+        return Machines()
+    try:
+        return Containers(host.find())
+    except HostError as none:
+        if chosen == "container":
+            raise
+        if packages := programs.missing(*programs.NEEDED):
+            hint = (
+                f"{none.hint}\nOr have virtual machines: sudo apt-get install {' '.join(packages)}"
+            )
+            raise HostError(none.message, hint=hint.strip()) from none
+        say(f"{none.message} Engines are virtual machines then: slower, and as real.")
+        return Machines()
 
 
 def present() -> Iterator[Driver]:
     """The drivers that may have something on this machine; none is started for that."""
+    yield Machines()
     try:
         yield Containers(host.find(start=False))
     except HostMissing:
         return
+    except HostError:
+        if wanted() == "container":
+            raise
 
 
 def engines() -> list[tuple[Driver, Found]]:

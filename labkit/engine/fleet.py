@@ -238,7 +238,7 @@ def remove_folders() -> None:
     """Remove the folders of engines that are gone."""
     if places.run().exists():
         for path in places.run().iterdir():
-            if path.is_dir() and path.name != "host":
+            if path.is_dir() and path.name not in ("host", "vm"):
                 remove_folder(path)
 
 

@@ -84,7 +84,7 @@ class Launch:
             port = published_port(self.client, container_id)
             over_tls = Endpoint(host="127.0.0.1", port=port, certificates=pems)
             self._wait(container_id, lambda: raw.answers(over_tls))
-            _start_bridge(self.socket, port, pems.folder)
+            start_bridge(self.socket, port, pems.folder)
         self.wait_for_api(container_id)
         if image.offered(self.spec.version).official:
             with raw.Client(Endpoint(unix=self.socket)) as own:
@@ -144,7 +144,12 @@ def last_words(client: DockerClient, container_id: str, *, lines: int = 8) -> st
         return "(none)"
 
 
-def _start_bridge(socket: Path, port: int, folder: Path) -> None:
+def start_bridge(socket: Path, port: int, folder: Path) -> None:
+    """Start the process that carries a unix socket of this machine to an engine's TLS port.
+
+    :param folder: the client's certificates.
+    :raises EngineError: it does not start.
+    """
     program = str(Path(__file__).with_name("bridge.py"))
     command = [sys.executable, "-I", program, str(socket), str(port), str(folder)]
     detached = 'exec setsid "$@" 2>"$0" </dev/null &'

@@ -37,7 +37,7 @@ def _engines() -> list[str]:
 
 def _containers() -> list[str]:
     with host.find().client() as client:
-        return [found.container_id for found in fleet.engines(client)]
+        return [found.id for found in fleet.engines(client)]
 
 
 def _run(*sources: str, allow_errors: bool = False) -> list[Any]:

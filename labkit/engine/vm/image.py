@@ -27,7 +27,7 @@ from labkit.engine.image import PACKAGES, Version
 from labkit.engine.vm import cpio, programs
 from labkit.errors import EngineError
 
-__all__ = ["Architecture", "MachineImage", "ensure", "here"]
+__all__ = ["Architecture", "MachineImage", "digest", "ensure", "here"]
 
 GUEST = Path(__file__).with_name("guest")
 _BASE = (
@@ -98,7 +98,7 @@ class MachineImage:
 
     def digests(self) -> dict[str, str]:
         """What the files are, now."""
-        return {one.name: _digest(one) for one in (self.kernel, self.initrd, self.disk)}
+        return {one.name: digest(one) for one in (self.kernel, self.initrd, self.disk)}
 
     @property
     def noted(self) -> Path:
@@ -139,7 +139,7 @@ def _folder(version: Version) -> Path:
 
 def recipe(version: Version) -> str:
     """A mark of all that a machine image is made of, but for Debian's packages themselves."""
-    parts = sorted(one for one in GUEST.iterdir() if one.is_file())
+    parts = sorted(one for one in GUEST.iterdir() if one.is_file() and one.suffix != ".pyc")
     content = f"{here()} {_packages(version)}".encode()
     content += b"".join(one.read_bytes() for one in parts) + Path(__file__).read_bytes()
     return hashlib.sha256(content).hexdigest()[:12]
@@ -182,15 +182,15 @@ def _make(image: MachineImage, version: Version) -> None:
 
 
 def _boot_files(image: MachineImage, tar: Path) -> None:
-    kernel = _members(tar, "/boot/vmlinuz-", "/busybox", "/virtio_blk.ko", "/virtio_blk.ko.xz")
+    kernel = _members(tar, "/boot/vmlinuz-", "/bin/busybox", "/virtio_blk.ko", "/virtio_blk.ko.xz")
     driver = kernel.get("/virtio_blk.ko") or lzma.decompress(kernel["/virtio_blk.ko.xz"])
+    folders = [Folder(one) for one in ("bin", "dev", "proc", "root")]
     entries = [
-        *(Folder(one) for one in ("bin", "dev", "root")),
         File("init", (GUEST / "initrd").read_bytes(), 0o755),
-        File("bin/busybox", kernel["/busybox"], 0o755),
+        File("bin/busybox", kernel["/bin/busybox"], 0o755),
         File("virtio_blk.ko", driver),
     ]
-    image.initrd.write_bytes(gzip.compress(cpio.pack(entries), mtime=0))
+    image.initrd.write_bytes(gzip.compress(cpio.pack([*folders, *entries]), mtime=0))
     image.kernel.write_bytes(kernel["/boot/vmlinuz-"])
 
 
@@ -237,7 +237,7 @@ def _run(command: list[str], trouble: str, folder: Path) -> None:
         )
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     """The SHA-256 of a file's data; holes, of which a disk mostly consists, are skipped."""
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:

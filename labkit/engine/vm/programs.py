@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 
 from labkit.errors import EngineError
 
-__all__ = ["PACKAGES", "find", "missing", "need"]
+__all__ = ["NEEDED", "PACKAGES", "find", "missing", "need"]
 
 SEARCH = f"{os.defpath}:/usr/local/sbin:/usr/sbin:/sbin"
 PACKAGES = {
@@ -18,6 +19,8 @@ PACKAGES = {
     "fakeroot": "fakeroot",
     "mke2fs": "e2fsprogs",
 }
+NEEDED = (f"qemu-system-{platform.machine()}", "qemu-img", "mmdebstrap", "fakeroot", "mke2fs")
+"""What a machine takes on this processor."""
 
 
 def find(name: str) -> str:
@@ -27,7 +30,7 @@ def find(name: str) -> str:
 
 def missing(*names: str) -> list[str]:
     """The packages of those programs that are not there."""
-    return sorted({PACKAGES[name] for name in names if not find(name)})
+    return sorted({PACKAGES.get(name, name) for name in names if not find(name)})
 
 
 def need(*names: str) -> dict[str, str]:

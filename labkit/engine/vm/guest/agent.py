@@ -4,6 +4,8 @@ A request is a line of JSON, and so many bytes as its ``size`` says; so is the a
 is in the saved state already running, for a new process costs more than all else here.
 """
 
+from __future__ import annotations
+
 import fcntl
 import io
 import json
@@ -14,65 +16,68 @@ import subprocess
 import sys
 import tarfile
 import time
+from pathlib import Path
+from typing import Any
 
 ADD_ENTROPY, RESEED = 0x40085203, 0x5207  # of linux/random.h
-LOG = "/var/log/labkit.log"
+LOG = Path("/var/log/labkit.log")
+Request = dict[str, Any]
+Answer = tuple[int, bytes]
 
 
-def put(request, content):
-    """Unpack a tar."""
+def put(request: Request, content: bytes) -> Answer:
+    """Unpack a tar, all of it as it is: this machine is as disposable as what is put in."""
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        tar.extractall(request["path"])
+        tar.extraction_filter = staticmethod(lambda member, _: member)
+        tar.extractall(request["path"])  # noqa: S202 - from the kit
     return 0, b""
 
 
-def get(request, _):
+def get(request: Request, _: bytes) -> Answer:
     """A file or folder as a tar; no bytes where there is none."""
-    path = request["path"]
-    packed = io.BytesIO()
-    if os.path.exists(path):
+    path, packed = Path(request["path"]), io.BytesIO()
+    if path.exists():
         with tarfile.open(fileobj=packed, mode="w") as tar:
-            tar.add(path, arcname=os.path.basename(path.rstrip("/")))
+            tar.add(path, arcname=path.name)
     return 0, packed.getvalue()
 
 
-def run(request, content):
+def run(request: Request, content: bytes) -> Answer:
     """Run a program; its exit code and what it wrote. A detached one writes to the log instead."""
     environment = {**os.environ, **request["env"]}
     if request["detach"]:
-        with open(LOG, "ab") as log:
+        with LOG.open("ab") as log:
             subprocess.Popen(
                 request["command"], env=environment, start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )
+            )  # fmt: skip
         return 0, b""
     try:
         done = subprocess.run(
-            request["command"], env=environment, input=content,
+            request["command"], env=environment, input=content, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )
+        )  # fmt: skip
     except OSError as failed:
         return 127, str(failed).encode()
     return done.returncode, done.stdout
 
 
-def awake(request, content):
+def awake(request: Request, content: bytes) -> Answer:
     """After a restore: the time, fresh randomness, the name, and what the control port needs."""
     time.clock_settime(time.CLOCK_REALTIME, request["now"])
-    with open("/dev/urandom", "wb", buffering=0) as device:
+    with Path("/dev/urandom").open("wb", buffering=0) as device:
         seed = bytes.fromhex(request["seed"])
         fcntl.ioctl(device, ADD_ENTROPY, struct.pack("ii", 8 * len(seed), len(seed)) + seed)
         fcntl.ioctl(device, RESEED)
     socket.sethostname(request["hostname"])
     put({"path": "/"}, content)
-    said = b"".join(_tell_haproxy(kind, path) for kind, path in request["pems"])
-    return int(b"Success" not in said), said
+    said = b"".join(_tell_haproxy(kind, Path(path)) for kind, path in request["pems"])
+    return int(said.count(b"Success") < len(request["pems"])), said
 
 
-def _tell_haproxy(kind, path):
+def _tell_haproxy(kind: str, path: Path) -> bytes:
     """Have the control port's HAProxy use a file anew, without a restart."""
-    with open(path) as file:
-        pem = "\n".join(line for line in file.read().splitlines() if line)
+    pem = "\n".join(line for line in path.read_text().splitlines() if line)
     said = b""
     for command in (f"set ssl {kind} {path} <<\n{pem}\n\n", f"commit ssl {kind} {path}\n"):
         with socket.socket(socket.AF_UNIX) as control:
@@ -83,7 +88,12 @@ def _tell_haproxy(kind, path):
     return said
 
 
-def answers(_, __):
+def ready(_: Request, __: bytes) -> Answer:
+    """That it works."""
+    return 0, b""
+
+
+def answers(_: Request, __: bytes) -> Answer:
     """Whether dockerd answers: 0 yes, 1 not yet, 2 it has ended."""
     with socket.socket(socket.AF_UNIX) as engine:
         try:
@@ -93,37 +103,68 @@ def answers(_, __):
                 return 0, b""
         except OSError:
             pass
-    names = (_name(pid) for pid in os.listdir("/proc") if pid.isdecimal())
+    names = {_name(one) for one in Path("/proc").glob("[0-9]*/comm")}
     return (1 if "dockerd" in names else 2), b""
 
 
-def _name(pid):
+def _name(comm: Path) -> str:
     try:
-        with open(f"/proc/{pid}/comm") as file:
-            return file.read().strip()
+        return comm.read_text().strip()
     except OSError:
         return ""
 
 
-def serve(reader, writer):
+class Port:
+    """The serial port; it stays open, for what is unread is lost when it is closed."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDWR)
+        self._unread = b""
+
+    def line(self) -> bytes:
+        """The next line, however long it takes."""
+        while b"\n" not in self._unread:
+            self._more()
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+    def take(self, size: int) -> bytes:
+        """So many bytes."""
+        while len(self._unread) < size:
+            self._more()
+        taken, self._unread = self._unread[:size], self._unread[size:]
+        return taken
+
+    def write(self, data: bytes) -> None:
+        """Write all of it."""
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._file, left[:32768]) :]
+
+    def _more(self) -> None:
+        data = os.read(self._file, 1 << 20)
+        if not data:  # nobody is connected
+            time.sleep(0.02)
+        self._unread += data
+
+
+def serve(port: Port) -> None:
     """Answer one request after another, for ever."""
-    while line := reader.readline():
+    while True:
         try:
-            request = json.loads(line)
-            content = reader.read(request["size"])
+            request = json.loads(port.line())
+            content = port.take(request["size"])
         except (ValueError, LookupError, TypeError):
             continue  # the rest of a request whose sender was killed
         try:
             code, answer = DO[request["do"]](request, content)
-        except Exception as failed:
+        except Exception as failed:  # noqa: BLE001 - whatever it was, who asked is told
             code, answer = 1, repr(failed).encode()
         head = {"id": request["id"], "code": code, "size": len(answer)}
-        writer.write(json.dumps(head).encode() + b"\n" + answer)
-        writer.flush()
+        port.write(json.dumps(head).encode() + b"\n" + answer)
 
 
-DO = {one.__name__: one for one in (put, get, run, awake, answers)}
+DO = {one.__name__: one for one in (put, get, run, awake, ready, answers)}
 
 if __name__ == "__main__":
-    port = os.open(sys.argv[1], os.O_RDWR)
-    serve(os.fdopen(port, "rb"), os.fdopen(os.dup(port), "wb"))
+    serve(Port(sys.argv[1]))

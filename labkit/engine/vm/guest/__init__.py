@@ -1,0 +1,1 @@
+"""What is put into a machine, and runs there alone."""

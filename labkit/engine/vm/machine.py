@@ -1,0 +1,213 @@
+"""A virtual machine: a QEMU process of this user, its disk, and what is done inside.
+
+Nothing inside reaches this machine: its network has no way out but to what it is given. Of what is
+inside, loopback ports of this machine reach what is forwarded, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from labkit import wait
+from labkit.engine import places
+from labkit.engine.vm import programs
+from labkit.engine.vm.agent import Agent
+from labkit.engine.vm.image import MachineImage, here
+from labkit.engine.vm.qmp import Monitor, monitor
+from labkit.engine.vm.record import Record, folder
+from labkit.engine.vm.saved import Saved
+from labkit.errors import EngineError
+
+__all__ = ["Machine"]
+
+MEMORY = "1G"
+_CPUS = 2
+_BOOT = "quiet panic=-1 mitigations=off"
+_CABLE, _HUB = "cable", 1  # the second network card's: what it is plugged into, or not
+_GROUP = "230.0.0.1"  # frames of a network of machines go there, on the loopback interface alone
+_WAY = str(Path(__file__).with_name("way.py"))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine by its id, whether it is there or not."""
+
+    id: str
+
+    @property
+    def record(self) -> Record:
+        """What is known of it.
+
+        :raises EngineError: it is gone.
+        """
+        if record := Record.read(self.id):
+            return record
+        raise EngineError("The virtual machine is gone.")
+
+    @property
+    def agent(self) -> Agent:
+        """What works inside."""
+        return Agent(folder(self.id) / "agent.sock")
+
+    @property
+    def disk(self) -> Path:
+        """What it has written, over a disk that it shares with others."""
+        return places.home() / "vm" / "machines" / f"{self.id}.qcow2"
+
+    @property
+    def console(self) -> str:
+        """What its kernel and its first program have said."""
+        with contextlib.suppress(OSError):
+            return (folder(self.id) / "console").read_text(errors="replace")
+        return ""
+
+    @contextlib.contextmanager
+    def monitor(self) -> Iterator[Monitor]:
+        """A conversation with its QEMU; one at a time."""
+        with monitor(folder(self.id) / "qmp.sock") as conversation:
+            yield conversation
+
+    def make_disk(self, below: Path, kind: str) -> None:
+        """Make its disk, empty, over another one, which is ``raw`` or ``qcow2``."""
+        places.make(self.disk.parent)
+        program = programs.need("qemu-img")["qemu-img"]
+        _run([program, "create", "-q", "-f", "qcow2", "-b", str(below), "-F", kind, str(self.disk)])
+
+    def boot(self, *, memory: Path | None = None) -> None:
+        """Start it from its disk, and wait until its agent answers.
+
+        :param memory: a file that is to be its memory.
+        :raises EngineError: it does not come up; says what its console showed last.
+        """
+        self._launch(_anonymous() if memory is None else _file(memory, shared=True))
+        wait.until(self._awake, what="the machine to boot", timeout=180, interval=0.2)
+
+    def restore(self, saved: Saved) -> None:
+        """Start it from a saved state: it goes on where that one was.
+
+        :raises EngineError: QEMU can't.
+        """
+        self._launch([*_file(saved.memory, shared=False), "-incoming", "defer"])
+        with self.monitor() as qemu:
+            _ignore_shared(qemu)
+            qemu.do("migrate-incoming", uri=f"exec:cat '{saved.devices}'")
+            qemu.migrated()
+            qemu.do("cont")
+
+    def save(self, saved: Saved) -> None:
+        """Write its state, but for memory that is a file already, and end it."""
+        with self.monitor() as qemu:
+            qemu.do("stop")
+            _ignore_shared(qemu)
+            qemu.do("migrate", uri=f"exec:cat > '{saved.devices}'")
+            qemu.migrated()
+        self.end_process()
+
+    def port(self, inside: int) -> int:
+        """The loopback port of this machine that leads to a port inside; 0 where none does."""
+        with self.monitor() as qemu:
+            told = qemu.say("info usernet")
+        found = re.findall(r"HOST_FORWARD\S*\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", told)
+        return next((int(outer) for outer, port in found if int(port) == inside), 0)
+
+    def plug(self, network: str) -> None:
+        """Connect its second network card to a network of machines."""
+        with self.monitor() as qemu:
+            qemu.say(f"netdev_add socket,id=far,mcast={_GROUP}:{network},localaddr=127.0.0.1")
+            qemu.say(f"netdev_add hubport,id={_CABLE},hubid={_HUB},netdev=far")
+
+    def unplug(self) -> None:
+        """Take its second network card off the network that it is on."""
+        with self.monitor() as qemu:
+            qemu.say(f"netdev_del {_CABLE}")
+            qemu.say("netdev_del far")
+
+    def end_process(self) -> None:
+        """End QEMU, at once."""
+        record = Record.read(self.id)
+        if record and (process := record.process):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+                process.wait(10)
+
+    def remove(self) -> None:
+        """End it, and remove all that it has on this machine."""
+        self.end_process()
+        self.disk.unlink(missing_ok=True)
+        shutil.rmtree(folder(self.id), ignore_errors=True)
+
+    def _launch(self, memory: list[str]) -> None:
+        record = self.record
+        image = MachineImage(Path(record.image))
+        at, program = folder(self.id), programs.need(here().qemu)[here().qemu]
+        for name in ("qmp.sock", "agent.sock", "pid"):
+            (at / name).unlink(missing_ok=True)
+        _run([
+            program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-machine", f"{here().machine},memory-backend=ram", "-m", MEMORY, "-smp", str(_CPUS),
+            "-accel", record.accelerator, *memory,
+            "-kernel", str(image.kernel), "-initrd", str(image.initrd),
+            "-append", f"console={here().console} {_BOOT}",
+            "-drive", f"file={self.disk},format=qcow2,if=none,id=disk",
+            "-device", "virtio-blk-pci,drive=disk",
+            "-netdev", f"user,id=own,restrict=on{_forwards(record)}",
+            "-device", "virtio-net-pci,netdev=own,romfile=",
+            "-netdev", f"hubport,id=socket,hubid={_HUB}",
+            "-device", "virtio-net-pci,netdev=socket,romfile=",
+            "-object", "rng-random,filename=/dev/urandom,id=dice",
+            "-device", "virtio-rng-pci,rng=dice",
+            "-chardev", f"socket,id=agent,path={at / 'agent.sock'},server=on,wait=off",
+            "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=labkit",
+            "-qmp", f"unix:{at / 'qmp.sock'},server=on,wait=off",
+            "-serial", f"file:{at / 'console'}", "-pidfile", str(at / "pid"), "-daemonize",
+        ])  # fmt: skip
+        pid = int((at / "pid").read_text())
+        replace(record, pid=pid, born=psutil.Process(pid).create_time()).write()
+
+    def _awake(self) -> bool:
+        if not self.record.process:
+            last = "\n".join(self.console.strip().splitlines()[-8:])
+            raise EngineError(f"The virtual machine ended while it booted. Its last words:\n{last}")
+        with contextlib.suppress(EngineError):
+            return self.agent.ask("ready", patience=2)[0] == 0
+        return False
+
+
+def _anonymous() -> list[str]:
+    return ["-object", f"memory-backend-ram,id=ram,size={MEMORY}"]
+
+
+def _file(path: Path, *, shared: bool) -> list[str]:
+    share = "on" if shared else "off"
+    return ["-object", f"memory-backend-file,id=ram,size={MEMORY},mem-path={path},share={share}"]
+
+
+def _ignore_shared(qemu: Monitor) -> None:
+    """Leave memory that is a file out of the state: it is there already."""
+    capability = {"capability": "x-ignore-shared", "state": True}
+    qemu.do("migrate-set-capabilities", capabilities=[capability])
+
+
+def _forwards(record: Record) -> str:
+    ways = [f",hostfwd=tcp:127.0.0.1:0-:{inside}" for inside in record.forwarded]
+    for address, port in record.given.items():
+        ways.append(f",guestfwd=tcp:{address}:80-cmd:{sys.executable} -I {_WAY} {port}")
+    return "".join(ways)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EngineError(
+            f"The virtual machine could not be started: {done.stderr.strip()[-500:]}",
+            hint="labkit doctor checks what this machine lacks.",
+        )
