@@ -22,7 +22,7 @@ lab: .venv/ready  ## Open the lessons in JupyterLab (LAB_ARGS="--port 9999" pass
 test: .venv/ready lint  ## Run everything: unit, engine, notebook and browser tests (minutes)
 	@sh scripts/system.sh test
 	@$(RUN)/labkit prepare
-	@$(RUN)/pytest $(PARALLEL) $(NBVAL) -m "not slow" $(WHAT) $(TEST_ARGS)
+	@$(RUN)/pytest $(PARALLEL) $(NBVAL) -m "not slow and not vm" $(WHAT) $(TEST_ARGS)
 
 test-all: .venv/ready lint  ## The same and what takes longer: the notebooks on every engine version
 	@sh scripts/system.sh test

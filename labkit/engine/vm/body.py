@@ -211,7 +211,8 @@ class VirtualMachine:
         code, _ = self.machine.agent.ask("answers")
         if code == _ENDED:
             raise EngineError(
-                f"dockerd ended before it answered. Its last words:\n{self.log(lines=8)}"
+                f"dockerd ended before it answered. Its last words:\n{self.log(lines=8)}",
+                hint="Look at its arguments; labkit doctor checks what this machine lacks.",
             )
         return code == 0
 

@@ -205,6 +205,7 @@ def _additions(tar: Path) -> list[File | Folder | Link]:
         File("etc/hosts", b"127.0.0.1 localhost\n"),
         *(Link(f"usr/sbin/{one}", "xtables-nft-multi") for one in _TABLES),
         Link("usr/bin/awk", "mawk"),
+        Link("var/run", "../run"),
         *(Folder(one) for one in ("usr/local", "usr/local/lib", ours, "etc/labkit")),
         File(f"{ours}/agent.py", (GUEST / "agent.py").read_bytes()),
         File(f"{ours}/engine", (GUEST / "engine").read_bytes(), 0o755),
