@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from labkit import archives, wait
-from labkit.archives import File
+from labkit.archives import File, Folder
 from labkit.endpoint import Endpoint
 from labkit.engine import certificates, fleet
 from labkit.engine.launch import certificates_of, start_bridge
@@ -35,6 +37,10 @@ _TLS = (
     f"--host=tcp://0.0.0.0:{TLS}", "--tlsverify", "--tlscacert=/etc/labkit/ca.pem",
     "--tlscert=/etc/labkit/server-cert.pem", "--tlskey=/etc/labkit/server-key.pem",
 )  # fmt: skip
+_DAEMON = "etc/docker/daemon.json"
+_RELOADED = {
+    "--insecure-registry": "insecure-registries", "--registry-mirror": "registry-mirrors",
+}  # fmt: skip
 _PLUG = (
     "ip address flush dev eth1; ip link set eth1 down address {card} && "
     "ip address add {address}/24 dev eth1 && ip link set eth1 up"
@@ -114,15 +120,18 @@ class VirtualMachine:
         if not up:
             self.machine.boot()
             self._wake(record, fresh=True)
+            if record.network:
+                self._plug(record.network, record.at)
         if record.kind == "engine":
             self._bring_up(record, up=up)
         else:
             self.run("sh", "-c", record.command, detach=True)
-        if record.network:
-            self._plug(record.network, record.at)
 
     def kill(self) -> None:
-        """Kill it, as a power cut does."""
+        """Kill it, as a power cut does, but for what is on its way to the disk: that gets there."""
+        if self.running:
+            with contextlib.suppress(EngineError):
+                self.machine.agent.ask("sync", patience=10)
         self.machine.end_process()
 
     def remove(self) -> None:
@@ -181,8 +190,14 @@ class VirtualMachine:
         if spec.tcp:
             own = certificates_of(record.name).folder
             self.put(certificates.server_half(fleet.folder(record.name), own), "/etc")
-        if not up or settings or spec.env:
+        known, others = _reloadable(settings)
+        if not up or others or spec.env:
             self.bring_dockerd_up("restart" if up else "start", *settings, env=spec.env)
+        elif known:
+            self.put(
+                archives.pack([Folder("etc/docker"), File(_DAEMON, json.dumps(known).encode())])
+            )
+            self.output("sh", "-c", "kill -HUP $(cat /run/docker.pid)")
         fleet.end_bridge(socket)
         socket.unlink(missing_ok=True)
         start_bridge(socket, self.port(CONTROL), _control(record))
@@ -229,6 +244,18 @@ class VirtualMachine:
             said = answer[-500:].decode(errors="replace")
             raise EngineError(f"Inside the virtual machine, {do} failed: {said}")
         return answer
+
+
+def _reloadable(arguments: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Those of dockerd's arguments that it can be told while it runs, and the others."""
+    known, others = dict[str, list[str]](), list[str]()
+    for one in arguments:
+        flag, _, value = one.partition("=")
+        if flag in _RELOADED:
+            known.setdefault(_RELOADED[flag], []).append(value)
+        else:
+            others.append(one)
+    return known, others
 
 
 _ENDED = 2  # as guest/agent.py says it

@@ -93,6 +93,12 @@ def ready(_: Request, __: bytes) -> Answer:
     return 0, b""
 
 
+def sync(_: Request, __: bytes) -> Answer:
+    """What is written, on the disk."""
+    os.sync()
+    return 0, b""
+
+
 def answers(_: Request, __: bytes) -> Answer:
     """Whether dockerd answers: 0 yes, 1 not yet, 2 it has ended."""
     with socket.socket(socket.AF_UNIX) as engine:
@@ -164,7 +170,7 @@ def serve(port: Port) -> None:
         port.write(json.dumps(head).encode() + b"\n" + answer)
 
 
-DO = {one.__name__: one for one in (put, get, run, awake, ready, answers)}
+DO = {one.__name__: one for one in (put, get, run, awake, ready, sync, answers)}
 
 if __name__ == "__main__":
     serve(Port(sys.argv[1]))
