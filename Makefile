@@ -1,6 +1,6 @@
 # make prints the menu. CI and people run the same targets.
 .DEFAULT_GOAL := menu
-.PHONY: menu lab test test-all lint notebooks grade bench lock clean
+.PHONY: menu lab test test-all test-vm lint notebooks grade bench lock clean
 
 RUN := .venv/bin
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 \
@@ -26,8 +26,15 @@ test: .venv/ready lint  ## Run everything: unit, engine, notebook and browser te
 
 test-all: .venv/ready lint  ## The same and what takes longer: the notebooks on every engine version
 	@sh scripts/system.sh test
+	@sh scripts/system.sh vm
 	@$(RUN)/labkit prepare 20.10 26.1 28.5
+	@LABKIT_ENGINE=vm $(RUN)/labkit prepare
 	@$(RUN)/pytest $(PARALLEL) $(NBVAL) $(WHAT) $(TEST_ARGS)
+
+test-vm: .venv/ready  ## Test engines in virtual machines; needs no Docker and no rights
+	@sh scripts/system.sh vm
+	@LABKIT_ENGINE=vm $(RUN)/labkit prepare
+	@$(RUN)/pytest -m vm tests $(TEST_ARGS)
 
 lint: .venv/ready  ## Check style and types
 	@$(RUN)/ruff check .

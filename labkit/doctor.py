@@ -20,6 +20,7 @@ import psutil
 
 from labkit import raw, transport
 from labkit.engine import host, places, private, rights
+from labkit.engine.vm import programs
 from labkit.errors import HostMissing, LabError
 from labkit.finding import Finding
 from labkit.security import exposure
@@ -51,10 +52,10 @@ def docker() -> Finding:
         found = host.find(start=False)
     except HostMissing as none:
         if why := private.obstacle():
-            return Finding("Docker", "bad", none.message, why)
+            return _without_docker(none.message, why)
         return Finding("Docker", "good", "None runs; the kit can start a private one.")
     except LabError as bad:
-        return Finding("Docker", "bad", bad.message, bad.hint)
+        return _without_docker(bad.message, bad.hint)
     with raw.Client(found.endpoint) as client:
         version = client.get("/version").json()
     return Finding(
@@ -62,6 +63,16 @@ def docker() -> Finding:
         "good",
         f"Docker {version['Version']} (API {version['ApiVersion']}), {found.found_by}.",
     )
+
+
+def _without_docker(message: str, remedy: str) -> Finding:
+    """Engines are virtual machines then, if QEMU is there and nobody has named a Docker."""
+    if host.named():
+        return Finding("Docker", "bad", message, remedy)
+    if packages := programs.missing(*programs.NEEDED):
+        machines = f"Or have virtual machines: sudo apt-get install {' '.join(packages)}"
+        return Finding("Docker", "bad", message, f"{remedy} {machines}")
+    return Finding("Docker", "good", f"{message} Engines are virtual machines here.")
 
 
 def python() -> Finding:

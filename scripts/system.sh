@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes sure that the system packages are there: installs what is missing if it may (root on Debian
-# or Ubuntu), else says which command does. Usage: scripts/system.sh lab|test
+# or Ubuntu), else says which command does. Usage: scripts/system.sh lab|test|vm
 set -eu
 
 missing=""
@@ -12,12 +12,28 @@ python=$(sh scripts/python.sh || echo python3)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || want python3-venv
 has curl || want curl
 
-# A Docker that runs already is all that the kit needs. Without one, root can run a private one.
-if [ "$(uname -s)" = Linux ] && [ ! -S /var/run/docker.sock ] && [ -z "${LABKIT_HOST:-}${DOCKER_HOST:-}" ]
+machine() {  # what a virtual machine takes, where there is no Docker, or none is wanted
+    has "qemu-system-$(uname -m)" || want qemu-system-x86
+    has qemu-img || want qemu-utils
+    has fakeroot || want fakeroot
+    has mke2fs || want e2fsprogs
+}
+
+# A Docker that runs already is all that the kit needs. Without one, root can run a private one, and
+# anybody a virtual machine.
+if [ "$1" = vm ] || [ "${LABKIT_ENGINE:-auto}" = vm ]
 then
-    has dockerd || want docker.io
-    has iptables || want iptables
-    has ip || want iproute2
+    machine
+elif [ "$(uname -s)" = Linux ] && [ ! -S /var/run/docker.sock ] && [ -z "${LABKIT_HOST:-}${DOCKER_HOST:-}" ]
+then
+    if [ "$(id -u)" != 0 ] && has "qemu-system-$(uname -m)"
+    then
+        machine
+    else
+        has dockerd || want docker.io
+        has iptables || want iptables
+        has ip || want iproute2
+    fi
 fi
 # Where no registry gives Debian's image, the engine image is made from Debian's packages.
 if [ -e /etc/debian_version ]; then has mmdebstrap || want mmdebstrap; fi

@@ -47,7 +47,7 @@ def choose(*, say: Say) -> Driver:
     try:
         return Containers(host.find())
     except HostError as none:
-        if chosen == "container":
+        if chosen == "container" or host.named():
             raise
         if packages := programs.missing(*programs.NEEDED):
             hint = (

@@ -64,6 +64,14 @@ def find(*, start: bool = True) -> Host:
     raise HostMissing("No Docker Engine runs here.", hint="labkit up starts one.")
 
 
+def named() -> bool:
+    """Whether somebody has said which host engine it is to be; then no other will do."""
+    try:
+        return _named() is not None
+    except HostError:
+        return True
+
+
 def _named() -> Host | None:
     """The host engine that the environment or the CLI's current context names, if any."""
     for variable, folder in (

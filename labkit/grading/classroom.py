@@ -21,8 +21,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 from labkit.course.release import student_version
-from labkit.engine import fleet
-from labkit.engine import host as hosts
+from labkit.engine import drivers
 from labkit.errors import LabError, SubmissionError
 from labkit.grading.grade import grade
 from labkit.grading.outcome import Graded
@@ -205,5 +204,6 @@ def _each(work: list[_Job], turns: Turns) -> Iterator[Graded]:
         for one in running:
             one.process.kill()
             one.end()
-        with suppress(LabError), hosts.find(start=False).client() as client:
-            fleet.sweep(client)
+        with suppress(LabError):
+            for driver in drivers.present():
+                driver.sweep()

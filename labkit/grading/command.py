@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from labkit.engine import image
+from labkit.engine import drivers, image
 
 __all__ = ["grade"]
 
@@ -27,10 +28,14 @@ def grade(
     ] = None,
     course: Annotated[Path, typer.Option(help="The course's notebooks.")] = Path("notebooks"),
     version: Annotated[str, typer.Option(help="The Docker version.")] = image.DEFAULT,
+    engine: Annotated[
+        str, typer.Option(help="What engines live in: container, vm, or auto.")
+    ] = os.environ.get(drivers.VARIABLE, "auto"),
 ) -> None:
     """Grade submissions, each in a sandbox and on an engine of its own."""
     from labkit.grading import session  # noqa: PLC0415 - three seconds, which other commands spare
 
+    os.environ[drivers.VARIABLE] = engine  # also for the processes that grade
     session.hold(
         submitted, out, course=course, only=only or [], overrides=overrides,
         settings=session.Settings(timeout, version), jobs=jobs, resume=resume,

@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from labkit.course.lessons import LESSONS
+from labkit.engine import drivers, image
 from labkit.engine import host as hosts
-from labkit.engine import image
 from labkit.errors import SubmissionError
 from labkit.grading import overrides as by_hand
 from labkit.grading import report
@@ -52,10 +52,9 @@ def hold(
     chosen, exercises = _chosen(handed, only)
     results = Results(out)
     results.prepare()
-    host = hosts.find()
-    Sandbox(host).check()
-    with host.client() as client:
-        image.ensure(client, image.offered(settings.version), say=_say)
+    Sandbox(hosts.find()).check()
+    image.offered(settings.version)
+    drivers.choose(say=_say).prepare(settings.version, say=_say)
     classroom = Classroom(course, results, replace(settings, exercises=exercises), jobs)
     try:
         with _progress(len(chosen)) as advance:

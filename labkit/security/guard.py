@@ -139,7 +139,7 @@ class Guard:
     def _enable(self, names: list[str]) -> None:
         settings = json.dumps({"authorization-plugins": names}).encode()
         self._put(archives.File(_DAEMON, settings))
-        self._run("kill", "-HUP", "1")
+        self._run("sh", "-c", "kill -HUP $(cat /run/docker.pid)")
 
     def _consulted(self) -> bool:
         """Whether a request that we send now turns up in the plugin's log."""
