@@ -50,10 +50,8 @@ def choose(*, say: Say) -> Driver:
         if chosen == "container" or host.named():
             raise
         if packages := programs.missing(*programs.NEEDED):
-            hint = (
-                f"{none.hint}\nOr have virtual machines: sudo apt-get install {' '.join(packages)}"
-            )
-            raise HostError(none.message, hint=hint.strip()) from none
+            machines = f"Virtual machines do, too: sudo apt-get install {' '.join(packages)}"
+            raise type(none)(none.message, hint=f"{none.hint} {machines}".strip()) from none
         say(f"{none.message} Engines are virtual machines then: slower, and as real.")
         return Machines()
 
