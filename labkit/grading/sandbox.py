@@ -33,9 +33,9 @@ from labkit.engine.spec import owner
 from labkit.errors import SubmissionError
 from labkit.grading import SEAT
 
-__all__ = ["Ended", "Sandbox"]
+__all__ = ["IMAGE", "Ended", "Sandbox", "ensure_image", "mounts"]
 
-_IMAGE = "labkit/sandbox"
+IMAGE = "labkit/sandbox"
 _EMPTY = ("dev", "etc", "home", "labkit", "proc", "sys", "tmp", "usr")
 _SYSTEM = ("bin", "lib", "lib32", "lib64", "sbin")
 _ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "fonts", "mime.types")
@@ -115,9 +115,9 @@ class Sandbox:
             f"{LABEL}.keep": "false",
         }
         with self.host.client() as client:
-            _ensure_image(client)
+            ensure_image(client)
             config = client.api.create_host_config(
-                binds=[*_mounts(), f"{seat}:{SEAT}:ro"],
+                binds=[*mounts(), f"{seat}:{SEAT}:ro"],
                 network_mode="none",
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
@@ -126,7 +126,7 @@ class Sandbox:
                 **_LIMITS,
             )
             made = client.api.create_container(
-                _IMAGE,
+                IMAGE,
                 [sys.executable, *program],
                 user=f"{user}:{group}",
                 environment=_ENVIRONMENT | env,
@@ -167,7 +167,7 @@ _ENVIRONMENT = {
 }
 
 
-def _mounts() -> list[str]:
+def mounts() -> list[str]:
     """This machine's system and Python, read-only."""
     python = {sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parents[1])}
     package = Path(labkit.__file__).parent
@@ -178,13 +178,13 @@ def _mounts() -> list[str]:
     return [f"{place}:{place}:ro" for place in outer]
 
 
-def _ensure_image(client: docker.DockerClient) -> None:
+def ensure_image(client: docker.DockerClient) -> None:
     """An image with no file in it, only the folders that a machine has."""
     try:
-        client.images.get(_IMAGE)
+        client.images.get(IMAGE)
     except ImageNotFound:
         client.api.import_image_from_data(
-            _empty(), repository=_IMAGE, tag="latest", changes=["LABEL labkit=sandbox-image"]
+            _empty(), repository=IMAGE, tag="latest", changes=["LABEL labkit=sandbox-image"]
         )
 
 

@@ -25,6 +25,7 @@ from labkit.engine import places
 from labkit.engine.driver import Say
 from labkit.engine.image import PACKAGES, Version
 from labkit.engine.vm import cpio, programs
+from labkit.engine.vm.record import records
 from labkit.errors import EngineError
 
 __all__ = ["Architecture", "MachineImage", "digest", "ensure", "here"]
@@ -38,7 +39,7 @@ _TABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tab
            "ip6tables-restore")  # fmt: skip
 _LEFT_OUT = ("doc", "man", "locale", "info")
 _SIZE = "8G"  # of the disk as the machine sees it; on this machine it takes what is in it
-_PIECE = 1 << 20
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,15 @@ def _make(image: MachineImage, version: Version) -> None:
     for one in (image.kernel, image.initrd, image.disk):
         one.chmod(0o400)
     image.noted.write_text(json.dumps(image.digests()))
+    _remove_older(image, version)
+
+
+def _remove_older(image: MachineImage, version: Version) -> None:
+    """Remove what it replaces, unless a machine still lives on it."""
+    in_use = {one.image for one in records()}
+    for older in image.folder.parent.glob(f"{version.number}-*"):
+        if older != image.folder and str(older) not in in_use:
+            shutil.rmtree(older)
 
 
 def _boot_files(image: MachineImage, tar: Path) -> None:
@@ -239,19 +249,22 @@ def _run(command: list[str], trouble: str, folder: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file's data; holes, of which a disk mostly consists, are skipped."""
-    digest = hashlib.sha256()
+    """The SHA-256 of a file's blocks that are not empty, and of where they are.
+
+    A disk is mostly holes; a copy of it has the same digest, whichever of its holes it fills.
+    """
+    found = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         end, position = path.stat().st_size, 0
         while position < end:
             try:
-                position = os.lseek(file.fileno(), position, os.SEEK_DATA)
+                position = os.lseek(file.fileno(), position, os.SEEK_DATA) // _BLOCK * _BLOCK
             except OSError:
                 break  # nothing but a hole follows
             stop = os.lseek(file.fileno(), position, os.SEEK_HOLE)
-            digest.update(f"{position}-{stop}".encode())
             while position < stop:
-                piece = os.pread(file.fileno(), min(_PIECE, stop - position), position)
-                digest.update(piece)
-                position += len(piece)
-    return digest.hexdigest()
+                block = os.pread(file.fileno(), _BLOCK, position)
+                if block.strip(b"\0"):
+                    found.update(position.to_bytes(8) + block)
+                position += _BLOCK
+    return found.hexdigest()

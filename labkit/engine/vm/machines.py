@@ -48,8 +48,8 @@ class Machines:
         return VirtualMachine(id)
 
     def prepare(self, version: str, *, say: Say) -> None:
-        """Make the machine image and the saved state."""
-        state.ensure(image.offered(version), say=say)
+        """Make the machine image and the saved state, or check that they are as they were made."""
+        state.ensure(image.offered(version), say=say, thorough=True)
 
     def fitted(self, spec: Spec, *, server: Server | None) -> Spec:
         """The spec; the socket on this machine is a bridge to the machine's control port."""

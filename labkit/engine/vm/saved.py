@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from labkit.engine.vm import programs
 
 __all__ = ["Saved"]
 
@@ -32,3 +36,9 @@ class Saved:
     def disk(self) -> Path:
         """What its disk has over the machine image's."""
         return self.folder / "disk.qcow2"
+
+    def lie_over(self, disk: Path) -> None:
+        """Name the disk below by its way from here, so that both can be copied together."""
+        below = os.path.relpath(disk, self.folder)
+        command = [programs.need("qemu-img")["qemu-img"], "rebase", "-u", "-b", below, "-F", "raw"]
+        subprocess.run([*command, str(self.disk)], check=True)

@@ -32,18 +32,19 @@ _SETTLE = (
 )
 
 
-def ensure(version: Version, *, say: Say) -> tuple[MachineImage, Saved]:
+def ensure(version: Version, *, say: Say, thorough: bool = False) -> tuple[MachineImage, Saved]:
     """The machine image and the saved state for a Docker version, made if they are not there.
 
+    :param thorough: check by digest, which takes seconds; what is not as it was is made anew.
     :raises EngineError: they can't be made.
     """
-    made = image.ensure(version, say=say)
+    made = image.ensure(version, say=say, thorough=thorough)
     runs_on = accelerator.choose(made)
     saved = Saved(made.folder / f"state-{_mark(runs_on)}", runs_on)
-    if _whole(saved):
+    if _whole(saved, thorough=thorough):
         return made, saved
     with places.lock("vm-state"):
-        if not _whole(saved):
+        if not _whole(saved, thorough=thorough):
             say(f"Saving a machine with Docker {version.number} up (once, about a minute).")
             _make(made, saved, Record(
                 id=saved.folder.name, kind="state", name="state", image=str(made.folder),
@@ -61,18 +62,17 @@ def _mark(runs_on: str) -> str:
     return hashlib.sha256(said + runs_on.encode() + content).hexdigest()[:12]
 
 
-def _whole(saved: Saved) -> bool:
-    """Whether it is there, and as it was made; its memory and its disk are looked at in size."""
+def _whole(saved: Saved, *, thorough: bool) -> bool:
+    """Whether it is there, and, if that is wanted, is as it was made."""
     try:
-        noted = json.loads((saved.folder / "noted.json").read_text())
-        return bool(noted == _noted(saved))
+        noted = json.loads((saved.folder / "digests.json").read_text())
+        return not thorough or bool(noted == _digests(saved))
     except (OSError, ValueError):
         return False
 
 
-def _noted(saved: Saved) -> dict[str, str]:
-    sizes = {one.name: str(one.stat().st_size) for one in (saved.memory, saved.disk)}
-    return sizes | {saved.devices.name: digest(saved.devices)}
+def _digests(saved: Saved) -> dict[str, str]:
+    return {one.name: digest(one) for one in (saved.memory, saved.devices, saved.disk)}
 
 
 def _make(made: MachineImage, saved: Saved, record: Record) -> None:
@@ -87,12 +87,13 @@ def _make(made: MachineImage, saved: Saved, record: Record) -> None:
         _furnish(body)
         one.save(saved)
         one.disk.rename(saved.disk)
+        saved.lie_over(made.disk)
     except BaseException:
         shutil.rmtree(saved.folder, ignore_errors=True)
         raise
     finally:
         one.remove()
-    (saved.folder / "noted.json").write_text(json.dumps(_noted(saved)))
+    (saved.folder / "digests.json").write_text(json.dumps(_digests(saved)))
 
 
 def _furnish(one: VirtualMachine) -> None:
