@@ -131,18 +131,19 @@ def lent(assignment: str, *, version: str, heard: Callable[[Verdict], None]) -> 
         seat.link(engine.socket, ENGINE)
         seat.env["LABKIT_SOCKET"] = f"{SEAT}/{ENGINE}"
         if hub:
-            _bring_hub(seat, hub, known[NAME])
+            _bring_hub(seat, hub, network)
         seat.judged_by(Judge(assignment, engine.endpoint, hub=hub, seat=seat, heard=heard))
         yield seat
         seat.settle(seconds=30)
 
 
-def _bring_hub(seat: Lent, hub: Hub, address: str) -> None:
+def _bring_hub(seat: Lent, hub: Hub, network: str) -> None:
     """Have the sandbox find the hub where it is on this machine.
 
     The way there is the engine's network, so that both spend one budget, as in the lesson.
     """
-    relay.start(seat.listen(HUB), partial(socket.create_connection, (address, 80)))
+    way = hub.body.served_at(network)
+    relay.start(seat.listen(HUB), partial(socket.create_connection, way))
     passwords = {name: one.password for name, one in hub.accounts.items() if one.password}
     seat.env |= {"LABKIT_HUB": hub.url, "LABKIT_HUB_ACCOUNTS": json.dumps(passwords)}
 
