@@ -109,7 +109,7 @@ def test_a_hub_that_stays(tmp_path: Path) -> None:
             status = subprocess.run([LABKIT, "status"], capture_output=True, text=True, check=True)
             assert hub.name in status.stdout
         finally:
-            fleet.remove(client, hub.container_id)
+            fleet.remove(client, hub.id)
 
 
 @pytest.mark.parametrize("name", ["diary.csv", "diary.db"])
