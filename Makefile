@@ -52,6 +52,7 @@ grade: .venv/ready  ## Grade submissions: make grade SUBMITTED=folder-or-zip OUT
 
 bench: .venv/ready  ## Measure: starts, tables, panels, grading, beside their alternatives
 	@sh scripts/system.sh lab
+	@sh scripts/system.sh vm
 	@$(RUN)/labkit prepare
 	@$(RUN)/pytest tests/bench --benchmark-enable --benchmark-columns=median,iqr,rounds $(TEST_ARGS)
 
