@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, fields
 
 import psutil
 
-__all__ = ["Spec", "owner", "owner_lives"]
+__all__ = ["Spec", "is_born", "owner", "owner_lives"]
+
+_SET = 3.0  # seconds; no number is given to two processes that soon one after another
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,17 @@ def owner() -> str:
     return f"{socket.gethostname()}:{process.pid}:{process.create_time():.2f}"
 
 
+def is_born(process: psutil.Process, born: float) -> bool:
+    """Whether that is when a process began, though the clock may have been set since."""
+    return abs(process.create_time() - born) < _SET
+
+
 def owner_lives(label: str) -> bool:
     """Whether the process that ``owner`` described runs still; true where that can't be known."""
     try:
         machine, pid, born = label.rsplit(":", 2)
         if machine != socket.gethostname():
             return True
-        return abs(psutil.Process(int(pid)).create_time() - float(born)) < 1
+        return is_born(psutil.Process(int(pid)), float(born))
     except (ValueError, psutil.NoSuchProcess):
         return False
