@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ __all__ = ["Machine"]
 MEMORY = "1G"
 _CPUS = 2
 _BOOT = "quiet panic=-1 mitigations=off"
-_CABLE, _HUB = "cable", 1  # the second network card's: what it is plugged into, or not
+_CABLE, _FAR, _HUB = "cable", "far", 1  # what the second network card is plugged into, or not
 _GROUP = "230.0.0.1"  # frames of a network of machines go there, on the loopback interface alone
 _WAY = str(Path(__file__).with_name("way.py"))
 
@@ -99,7 +100,7 @@ class Machine:
         self._launch([*_file(saved.memory, shared=False), "-incoming", "defer"])
         with self.monitor() as qemu:
             _ignore_shared(qemu)
-            qemu.do("migrate-incoming", uri=f"exec:cat '{saved.devices}'")
+            qemu.do("migrate-incoming", uri=f"exec:cat {shlex.quote(str(saved.devices))}")
             qemu.migrated()
             qemu.do("cont")
 
@@ -108,7 +109,7 @@ class Machine:
         with self.monitor() as qemu:
             qemu.do("stop")
             _ignore_shared(qemu)
-            qemu.do("migrate", uri=f"exec:cat > '{saved.devices}'")
+            qemu.do("migrate", uri=f"exec:cat > {shlex.quote(str(saved.devices))}")
             qemu.migrated()
         self.end_process()
 
@@ -122,22 +123,31 @@ class Machine:
     def plug(self, network: str) -> None:
         """Connect its second network card to a network of machines."""
         with self.monitor() as qemu:
-            qemu.say(f"netdev_add socket,id=far,mcast={_GROUP}:{network},localaddr=127.0.0.1")
-            qemu.say(f"netdev_add hubport,id={_CABLE},hubid={_HUB},netdev=far")
+            group = f"{_GROUP}:{network}"
+            qemu.do("netdev_add", type="socket", id=_FAR, mcast=group, localaddr="127.0.0.1")
+            qemu.do("netdev_add", type="hubport", id=_CABLE, hubid=_HUB, netdev=_FAR)
 
     def unplug(self) -> None:
         """Take its second network card off the network that it is on."""
         with self.monitor() as qemu:
-            qemu.say(f"netdev_del {_CABLE}")
-            qemu.say("netdev_del far")
+            qemu.do("netdev_del", id=_CABLE)
+            qemu.do("netdev_del", id=_FAR)
 
     def end_process(self) -> None:
         """End QEMU, at once."""
         record = Record.read(self.id)
-        if record and (process := record.process):
+        known = [record.process] if record and record.pid else self._started()
+        for process in filter(None, known):
             with contextlib.suppress(psutil.Error):
                 process.kill()
                 process.wait(10)
+
+    def _started(self) -> list[psutil.Process]:
+        """QEMU's process, if whoever started it was killed before it could be noted."""
+        sign = f"unix:{_option(folder(self.id) / 'qmp.sock')},server=on,wait=off"
+        return [
+            one for one in psutil.process_iter(["cmdline"]) if sign in (one.info["cmdline"] or [])
+        ]
 
     def remove(self) -> None:
         """End it, and remove all that it has on this machine."""
@@ -157,7 +167,7 @@ class Machine:
             "-accel", record.accelerator, *memory,
             "-kernel", str(image.kernel), "-initrd", str(image.initrd),
             "-append", f"console={here().console} {_BOOT}",
-            "-drive", f"file={self.disk},format=qcow2,if=none,id=disk",
+            "-drive", f"file={_option(self.disk)},format=qcow2,if=none,id=disk",
             "-device", "virtio-blk-pci,drive=disk",
             "-netdev", f"user,id=own,restrict=on{_forwards(record)}",
             "-device", "virtio-net-pci,netdev=own,romfile=",
@@ -165,9 +175,9 @@ class Machine:
             "-device", "virtio-net-pci,netdev=socket,romfile=",
             "-object", "rng-random,filename=/dev/urandom,id=dice",
             "-device", "virtio-rng-pci,rng=dice",
-            "-chardev", f"socket,id=agent,path={at / 'agent.sock'},server=on,wait=off",
+            "-chardev", f"socket,id=agent,path={_option(at / 'agent.sock')},server=on,wait=off",
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=labkit",
-            "-qmp", f"unix:{at / 'qmp.sock'},server=on,wait=off",
+            "-qmp", f"unix:{_option(at / 'qmp.sock')},server=on,wait=off",
             "-serial", f"file:{at / 'console'}", "-pidfile", str(at / "pid"), "-daemonize",
         ])  # fmt: skip
         pid = int((at / "pid").read_text())
@@ -188,7 +198,15 @@ def _anonymous() -> list[str]:
 
 def _file(path: Path, *, shared: bool) -> list[str]:
     share = "on" if shared else "off"
-    return ["-object", f"memory-backend-file,id=ram,size={MEMORY},mem-path={path},share={share}"]
+    return [
+        "-object",
+        f"memory-backend-file,id=ram,size={MEMORY},mem-path={_option(path)},share={share}",
+    ]
+
+
+def _option(value: object) -> str:
+    """A value as QEMU takes it among options, which commas part."""
+    return str(value).replace(",", ",,")
 
 
 def _ignore_shared(qemu: Monitor) -> None:
@@ -200,7 +218,8 @@ def _ignore_shared(qemu: Monitor) -> None:
 def _forwards(record: Record) -> str:
     ways = [f",hostfwd=tcp:127.0.0.1:0-:{inside}" for inside in record.forwarded]
     for address, port in record.given.items():
-        ways.append(f",guestfwd=tcp:{address}:80-cmd:{sys.executable} -I {_WAY} {port}")
+        command = shlex.join([sys.executable, "-I", _WAY, str(port)])
+        ways.append(f",guestfwd=tcp:{address}:80-cmd:{_option(command)}")
     return "".join(ways)
 
 

@@ -40,10 +40,7 @@ class Monitor:
                 return said["return"]
 
     def say(self, command: str) -> str:
-        """Have a command of QEMU's monitor for people done, and return what it prints.
-
-        :raises EngineError: it prints an error.
-        """
+        """Have a command of QEMU's monitor for people done, and return what it prints."""
         return str(self.do("human-monitor-command", **{"command-line": command}))
 
     def migrated(self) -> None:
