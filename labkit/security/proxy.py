@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 from typing import Self
 
-from docker.errors import DockerException
-
 from labkit import archives, raw, wait
 from labkit.endpoint import Endpoint
 from labkit.engine.engine import Engine
@@ -91,7 +89,7 @@ class ReadOnlyProxy:
 
     def stop(self) -> None:
         """End the proxy and remove its socket; nothing happens where there is none."""
-        with contextlib.suppress(DockerException):  # the engine's end was the proxy's
+        with contextlib.suppress(EngineError):  # the engine's end was the proxy's
             self.kill()
         self.socket.unlink(missing_ok=True)
 

@@ -44,6 +44,7 @@ def own_row(lesson: Notebook, name: str) -> Locator:
     return lesson.cell("see-panel").locator(".widget-hbox").filter(has_text=name)
 
 
+@pytest.mark.slow
 def test_every_exercise_passes(lesson: Notebook) -> None:
     """With right answers each check says well done."""
     for check in ("list-route", "action-routes", "error-statuses", "own-panel", "guard"):

@@ -147,6 +147,7 @@ def test_to_resume_grades_only_what_is_new(
         path.write_bytes(untouched)
 
 
+@pytest.mark.slow
 def test_one_exercise_of_one_student_can_be_graded_again(graded: Class) -> None:
     """The others keep what they have; points by hand come with their reason."""
     by_hand = graded.out.parent / "by-hand.csv"

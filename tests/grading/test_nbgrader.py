@@ -15,15 +15,11 @@ import pytest
 
 from labkit.course.lessons import LESSONS
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PROGRAMS = Path(sys.executable).parent
-QUICK = "01-list-containers"
-each = pytest.mark.parametrize(
-    "lesson",
-    [pytest.param(one, marks=[] if one == QUICK else [pytest.mark.slow]) for one in LESSONS],
-)
+each = pytest.mark.parametrize("lesson", LESSONS)
 
 
 class Course:
@@ -90,7 +86,6 @@ def test_nbgrader_releases_and_grades_it(
     assert course.scores() == {"ann": points, "bob": 0}
 
 
-@pytest.mark.slow
 @each
 def test_nbgrader_validates_it(
     tmp_path: Path, release: Callable[[str], bytes], lesson: str

@@ -114,6 +114,7 @@ def test_numbers_for_prometheus(watched: Watched) -> None:
     assert counts.set_index("labels").loc["action=create", "value"] >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_the_dead_plugins_witness_survives(watched: Watched) -> None:
     """What was decided before the plugin's end is still there; what came meanwhile has no user."""
