@@ -49,10 +49,10 @@ def test_no_file_of_this_machine_is_in_it(engine: Engine, tmp_path: Path) -> Non
     (tmp_path / "secret").write_text(WORDS)
     said = _as_root(
         engine,
-        f'cat /all{tmp_path}/secret; grep -c "{WORDS}" /all/dev/vda; cat /proc/partitions; '
+        f"cat /all{tmp_path}/secret; cat /proc/partitions; "
         "chroot /all mount -t 9p host /mnt; chroot /all mount -t virtiofs host /mnt; true",
     )
-    assert WORDS not in said.replace(f'"{WORDS}"', "")
+    assert WORDS not in said
     assert [
         line.split()[-1]
         for line in said.splitlines()
