@@ -169,7 +169,7 @@ class Machine:
             "-append", f"console={here().console} {_BOOT}",
             "-drive", f"file={_option(self.disk)},format=qcow2,if=none,id=disk",
             "-device", "virtio-blk-pci,drive=disk",
-            "-netdev", f"user,id=own,restrict=on{_forwards(record)}",
+            "-netdev", f"user,id=own,ipv6=off,restrict=on{_forwards(record)}",
             "-device", "virtio-net-pci,netdev=own,romfile=",
             "-netdev", f"hubport,id=socket,hubid={_HUB}",
             "-device", "virtio-net-pci,netdev=socket,romfile=",
