@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -140,7 +141,7 @@ class Machine:
         for process in filter(None, known):
             with contextlib.suppress(psutil.Error):
                 process.kill()
-                process.wait(10)
+            wait.until(partial(_has_ended, process), what="the machine's end")
 
     def _started(self) -> list[psutil.Process]:
         """QEMU's process, if whoever started it was killed before it could be noted."""
@@ -190,6 +191,14 @@ class Machine:
         with contextlib.suppress(EngineError):
             return self.agent.ask("ready", patience=2)[0] == 0
         return False
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Whether it runs no more; that init has not heard of it yet is not waited for."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _anonymous() -> list[str]:
