@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labkit import archives
 from labkit.engine.driver import Body
+from labkit.engine.image import SHELF
 from labkit.errors import EngineError
 from labkit.hub.stock import Image
 
@@ -16,7 +17,7 @@ __all__ = ["image"]
 
 _PROGRAM = Path(__file__).with_name("pack_python.py").read_text("utf-8")
 _DESCRIPTION = "Built by labkit from Debian's busybox-static and python3"
-_PACKED, _SAID = "/tmp/python.tar", "/tmp/python.said"  # noqa: S108 - in the hub, alone there
+_PACKED, _SAID = f"{SHELF}/python.tar", f"{SHELF}/python.said"
 _ENVIRONMENT = ["PATH=/bin:/usr/bin", "PYTHONDONTWRITEBYTECODE=1"]
 
 

@@ -194,7 +194,7 @@ def _remove_older(image: MachineImage, version: Version) -> None:
 def _boot_files(image: MachineImage, tar: Path) -> None:
     kernel = _members(tar, "/boot/vmlinuz-", "/bin/busybox", "/virtio_blk.ko", "/virtio_blk.ko.xz")
     driver = kernel.get("/virtio_blk.ko") or lzma.decompress(kernel["/virtio_blk.ko.xz"])
-    folders = [Folder(one) for one in ("bin", "dev", "proc", "root")]
+    folders = [Folder(one) for one in ("bin", "dev", "proc", "disk")]
     entries = [
         File("init", (GUEST / "initrd").read_bytes(), 0o755),
         File("bin/busybox", kernel["/bin/busybox"], 0o755),
