@@ -36,7 +36,10 @@ then
     fi
 fi
 # Where no registry gives Debian's image, the engine image is made from Debian's packages.
-if [ -e /etc/debian_version ]; then has mmdebstrap || want mmdebstrap; fi
+if [ -e /etc/debian_version ]; then
+    has mmdebstrap || want mmdebstrap
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || want debian-archive-keyring # Ubuntu
+fi
 if [ "$1" = test ]; then
     PATH="$sbin" ldconfig -p 2>/dev/null | grep -q libatomic || [ "$(uname -s)" != Linux ] || want libatomic1
     has chromium || has google-chrome || { want chromium; want fonts-dejavu-core; }
@@ -55,7 +58,6 @@ fi
 echo "Missing on this machine:$missing"
 echo "What to do: sudo apt-get install --no-install-recommends$missing"
 echo "(on another system, its packages of the same purpose), and run this again."
-case " $missing " in
-*" mmdebstrap "*) [ "$missing" = " mmdebstrap" ] && exit 0 ;; # needed only where no registry answers
-esac
-exit 1
+for one in $missing; do
+    case $one in mmdebstrap | debian-archive-keyring) ;; *) exit 1 ;; esac
+done # where a registry answers, these two are not needed

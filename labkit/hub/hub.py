@@ -26,15 +26,16 @@ _RUN_HUB = (
     f"while true; do haproxy -db -f {FOLDER}/haproxy.cfg; sleep 0.05; done"
 )
 _RUN_MIRROR = f"exec docker-registry serve {FOLDER}/registry.yml"
+_MIRROR = "mirror.lab"  # what its engines call it
 _WHOLE_LOG = 10**9  # lines
 
 
-def engine(address: str, *, mirror: bool = False, **options: Any) -> Engine:
-    """Start an engine that calls the hub at that address :data:`NAME`; see :meth:`Hub.engine`."""
-    args = [f"--insecure-registry={NAME}", *options.pop("args", ())]
+def engine(address: str, *, mirror: bool = False, called: str = NAME, **options: Any) -> Engine:
+    """Start an engine that knows what is at that address by a name; see :meth:`Hub.engine`."""
+    args = [f"--insecure-registry={called}", *options.pop("args", ())]
     if mirror:
-        args.append(f"--registry-mirror=http://{NAME}")
-    return Engine.start(args=args, hosts={NAME: address}, **options)
+        args.append(f"--registry-mirror=http://{called}")
+    return Engine.start(args=args, hosts={called: address}, **options)
 
 
 class Hub(Service):
@@ -212,6 +213,4 @@ class Mirror(Service):
 
         :param options: those of :meth:`Engine.start`.
         """
-        args = [f"--registry-mirror=http://{self.address}", *options.pop("args", ())]
-        args.append(f"--insecure-registry={self.address}")
-        return Engine.start(args=args, **options)
+        return engine(self.address, mirror=True, called=_MIRROR, **options)

@@ -1,7 +1,7 @@
 """A cluster: several engines on one network, each a node of a Swarm.
 
-The nodes are real engines, one container of the host engine each. What they say to each other goes
-over a network of the cluster's own, where a node can be cut off and brought back.
+The nodes are real engines. What they say to each other goes over a network of the cluster's own,
+where a node can be cut off and brought back.
 """
 
 from __future__ import annotations

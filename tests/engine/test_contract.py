@@ -8,28 +8,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import psutil
 import pytest
 
 from labkit import archives, raw
-from labkit.engine import drivers, fleet, places
+from labkit.engine import fleet, places
 from labkit.engine.driver import Driver
 from labkit.engine.engine import Engine
 from labkit.errors import EngineError, EngineNameTaken
 
-pytestmark = pytest.mark.engine
-
-
-@pytest.fixture(
-    scope="module", autouse=True, params=["container", pytest.param("vm", marks=pytest.mark.vm)]
-)
-def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
-    """The driver that starts the engines here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABKIT_ENGINE", request.param)
-        yield drivers.choose(say=print)
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("driver")]
+Look = Callable[[Engine], list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -40,26 +29,13 @@ def engine(driver: Driver) -> Iterator[Engine]:
         yield engine
 
 
-def _traces(engine: Engine) -> list[str]:
-    """What is left of an engine on this machine: processes, folders, mounts, what drivers list."""
-    names = (engine.body.id, str(engine.folder))
-    commands = [" ".join(one.info["cmdline"] or []) for one in psutil.process_iter(["cmdline"])]
-    left = [one for one in commands if any(name in one for name in names)]
-    left += [str(one) for one in (engine.folder,) if one.exists()]
-    for root in (places.run(), places.home() / "vm"):
-        left += [str(one) for one in root.rglob(f"*{engine.body.id}*")]
-    left += [one.name for one in engine.driver.engines() if one.name == engine.name]
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    return left + [one for one in mounts if engine.body.id in one]
-
-
-def test_stop_leaves_nothing_behind() -> None:
+def test_stop_leaves_nothing_behind(traces: Look) -> None:
     """After stop there is no process, folder, disk or mount of the engine."""
     engine = Engine.start()
     engine.docker.containers.run("busybox", ["sleep", "600"], detach=True, volumes=["/data"])
-    assert _traces(engine)
+    assert traces(engine)
     engine.stop()
-    assert _traces(engine) == []
+    assert traces(engine) == []
 
 
 @pytest.mark.parametrize("end", [Engine.stop, Engine.reset])
@@ -81,7 +57,7 @@ def test_a_failed_start_leaves_nothing_and_says_why(driver: Driver) -> None:
     assert "fails" not in [one.name for one in driver.engines()]
 
 
-def test_what_a_killed_process_left_is_reaped(driver: Driver) -> None:
+def test_what_a_killed_process_left_is_reaped(driver: Driver, traces: Look) -> None:
     """An engine whose owner got SIGKILL is an orphan; the next start of any engine removes it."""
     program = (
         "import sys, time; from labkit.engine.engine import Engine; Engine.start(name='orphan'); "
@@ -96,7 +72,7 @@ def test_what_a_killed_process_left_is_reaped(driver: Driver) -> None:
     orphan = Engine.attach("orphan")
     with Engine.start():
         pass
-    assert _traces(orphan) == []
+    assert traces(orphan) == []
     assert "orphan" not in [one.name for one in driver.engines()]
 
 

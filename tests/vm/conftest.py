@@ -31,7 +31,8 @@ def machine_image() -> Path:
 def run(machine_image: Path, tmp_path: Path) -> Iterator[Run]:
     """Yield what runs a program in such a place: its exit code, and what it wrote.
 
-    The kit, its Python and the machine image are there as an image's build leaves them.
+    The kit, its Python and the machine image are there as an image's build leaves them. ``disk``
+    is what machines may write in all.
     """
     home = tmp_path / "home"
     there = home / "lab" / "vm" / machine_image.name
@@ -42,11 +43,12 @@ def run(machine_image: Path, tmp_path: Path) -> Iterator[Run]:
     with host.find().client() as client:
         sandbox.ensure_image(client)
 
-        def run(*program: str, seconds: float = 900) -> tuple[int, str]:
+        def run(*program: str, disk: str = "8g", seconds: float = 900) -> tuple[int, str]:
+            machines = {"/home/learner/lab/vm/machines": f"size={disk},mode=700,uid={USER}"}
             made = client.containers.create(
                 sandbox.IMAGE, [sys.executable, *program], user=f"{USER}:{USER}",
                 cap_drop=["ALL"], security_opt=["no-new-privileges"], network_mode="none",
-                volumes=[*sandbox.mounts(), f"{home}:/home/learner"], tmpfs=_TMP,
+                volumes=[*sandbox.mounts(), f"{home}:/home/learner"], tmpfs={**_TMP, **machines},
                 environment={
                     "HOME": "/home/learner", "LABKIT_HOME": "/home/learner/lab",
                     "PYTHONPATH": str(ROOT),

@@ -15,7 +15,7 @@ from typing import Any
 from labkit import archives, wait
 from labkit.archives import File, Folder
 from labkit.endpoint import Endpoint
-from labkit.engine import certificates, fleet
+from labkit.engine import certificates, fence, fleet
 from labkit.engine.launch import certificates_of, start_bridge
 from labkit.engine.vm.image import MachineImage
 from labkit.engine.vm.keys import CA, SERVER, Keys
@@ -41,6 +41,10 @@ _DAEMON = "etc/docker/daemon.json"
 _RELOADED = {
     "--insecure-registry": "insecure-registries", "--registry-mirror": "registry-mirrors",
 }  # fmt: skip
+_FENCED = (  # all of the disk but what an engine in a container would have
+    "fallocate -l $(($(df -B1 --output=avail / | tail -n 1)"
+    f" - {fence.DISK})) /usr/local/lib/labkit/taken"
+)
 _PLUG = (
     "ip address flush dev eth1; ip link set eth1 down address {card} && "
     "ip address add {address}/24 dev eth1 && ip link set eth1 up"
@@ -116,6 +120,8 @@ class VirtualMachine:
         self.machine.make_disk(saved.disk, "qcow2")
         self.machine.restore(saved)
         self._wake(record)
+        if record.spec.fenced:
+            self.output("sh", "-c", _FENCED)
         if record.kind == "engine":
             self._bring_up(record, up=True)
 

@@ -169,7 +169,7 @@ def _make(image: MachineImage, version: Version) -> None:
     (scratch / "extra.tar").write_bytes(archives.pack(_additions(tar)))
     script = (
         'mkdir tree && tar -xf root.tar -C tree --exclude="./dev/*" && tar -xf extra.tar -C tree'
-        f' && "$0" -q -t ext4 -J size=16 -d tree "$1" {_SIZE}'
+        f' && "$0" -q -t ext4 -m 0 -J size=16 -d tree "$1" {_SIZE}'
     )
     _run(
         [found["fakeroot"], "sh", "-c", script, found["mke2fs"], str(image.disk)],
@@ -244,7 +244,8 @@ def _run(command: list[str], trouble: str, folder: Path) -> None:
         shutil.rmtree(folder.parent, ignore_errors=True)
         raise EngineError(
             f"{trouble}:\n{last}",
-            hint="It needs a Debian mirror and about 2 GB of disk; labkit doctor checks both.",
+            hint="It needs a Debian mirror, its keys (package debian-archive-keyring), and 2 GB of "
+            "disk; labkit doctor looks at what this machine lacks.",
         )
 
 

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+from humanize import naturalsize
 
 from labkit import wait
 from labkit.engine import places
@@ -35,6 +36,10 @@ MEMORY = "1G"
 _CPUS = 2
 _BOOT = "quiet panic=-1 mitigations=off"
 _CABLE, _FAR, _HUB = "cable", "far", 1  # what the second network card is plugged into, or not
+_FULL = (
+    "werror=report"  # if this machine's disk is full, who writes is told; QEMU would stand still
+)
+_ROOM = 256 * 2**20  # bytes that have to be free for a machine to be started
 _GROUP = "230.0.0.1"  # frames of a network of machines go there, on the loopback interface alone
 _WAY = str(Path(__file__).with_name("way.py"))
 
@@ -79,8 +84,11 @@ class Machine:
             yield conversation
 
     def make_disk(self, below: Path, kind: str) -> None:
-        """Make its disk, empty, over another one, which is ``raw`` or ``qcow2``."""
-        places.make(self.disk.parent)
+        """Make its disk, empty, over another one, which is ``raw`` or ``qcow2``.
+
+        :raises EngineError: there is no room for it on this machine.
+        """
+        _check_room(places.make(self.disk.parent))
         program = programs.need("qemu-img")["qemu-img"]
         _run([program, "create", "-q", "-f", "qcow2", "-b", str(below), "-F", kind, str(self.disk)])
 
@@ -116,10 +124,8 @@ class Machine:
 
     def port(self, inside: int) -> int:
         """The loopback port of this machine that leads to a port inside; 0 where none does."""
-        with self.monitor() as qemu:
-            told = qemu.say("info usernet")
-        found = re.findall(r"HOST_FORWARD\S*\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", told)
-        return next((int(outer) for outer, port in found if int(port) == inside), 0)
+        record = self.record
+        return dict(zip(record.forwarded, record.ports, strict=False)).get(inside, 0)
 
     def plug(self, network: str) -> None:
         """Connect its second network card to a network of machines."""
@@ -168,7 +174,7 @@ class Machine:
             "-accel", record.accelerator, *memory,
             "-kernel", str(image.kernel), "-initrd", str(image.initrd),
             "-append", f"console={here().console} {_BOOT}",
-            "-drive", f"file={_option(self.disk)},format=qcow2,if=none,id=disk",
+            "-drive", f"file={_option(self.disk)},format=qcow2,if=none,id=disk,{_FULL}",
             "-device", "virtio-blk-pci,drive=disk",
             "-netdev", f"user,id=own,ipv6=off,restrict=on{_forwards(record)}",
             "-device", "virtio-net-pci,netdev=own,romfile=",
@@ -182,7 +188,16 @@ class Machine:
             "-serial", f"file:{at / 'console'}", "-pidfile", str(at / "pid"), "-daemonize",
         ])  # fmt: skip
         pid = int((at / "pid").read_text())
-        replace(record, pid=pid, born=psutil.Process(pid).create_time()).write()
+        born, ports = psutil.Process(pid).create_time(), self._ports(record)
+        replace(record, pid=pid, born=born, ports=ports).write()
+
+    def _ports(self, record: Record) -> tuple[int, ...]:
+        """The loopback ports that it has got, in the order of those inside that they lead to."""
+        with self.monitor() as qemu:
+            told = qemu.say("info usernet")
+        found = re.findall(r"HOST_FORWARD\S*\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", told)
+        outer = {int(inside): int(port) for port, inside in found}
+        return tuple(outer[inside] for inside in record.forwarded)
 
     def _awake(self) -> bool:
         if not self.record.process:
@@ -199,6 +214,16 @@ def _has_ended(process: psutil.Process) -> bool:
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
+
+
+def _check_room(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < _ROOM:
+        raise EngineError(
+            f"The disk that has {folder} is full: {naturalsize(free)} are free, and a virtual "
+            f"machine wants at least {naturalsize(_ROOM)}.",
+            hint="Free some space; labkit down ends what runs, and LABKIT_HOME names another disk.",
+        )
 
 
 def _anonymous() -> list[str]:
@@ -225,7 +250,9 @@ def _ignore_shared(qemu: Monitor) -> None:
 
 
 def _forwards(record: Record) -> str:
-    ways = [f",hostfwd=tcp:127.0.0.1:0-:{inside}" for inside in record.forwarded]
+    ports = record.ports or (0,) * len(record.forwarded)
+    pairs = zip(ports, record.forwarded, strict=True)
+    ways = [f",hostfwd=tcp:127.0.0.1:{port}-:{inside}" for port, inside in pairs]
     for address, port in record.given.items():
         command = shlex.join([sys.executable, "-I", _WAY, str(port)])
         ways.append(f",guestfwd=tcp:{address}:80-cmd:{_option(command)}")

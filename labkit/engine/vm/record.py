@@ -26,6 +26,7 @@ class Record:
     :param image: the folder of the machine image that it boots from.
     :param accelerator: QEMU's name for what it runs on.
     :param forwarded: the ports inside that loopback ports of this machine lead to.
+    :param ports: those loopback ports, in the same order; they stay the same when it boots again.
     :param given: what it is given of this machine: loopback ports, by address inside.
     :param address: what other machines call it, if it serves them.
     :param command: what it runs beside or in place of dockerd.
@@ -42,6 +43,7 @@ class Record:
     owner: str = field(default_factory=owner)
     created: float = field(default_factory=time.time)
     forwarded: tuple[int, ...] = ()
+    ports: tuple[int, ...] = ()
     given: Mapping[str, int] = field(default_factory=dict)
     address: str = ""
     command: str = ""
@@ -56,7 +58,8 @@ class Record:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             told = json.loads((folder(id) / "machine.json").read_text())
             spec = Spec.read(json.dumps(told["spec"]))
-            return cls(**{**told, "spec": spec, "forwarded": tuple(told["forwarded"])})
+            pairs = {name: tuple(told[name]) for name in ("forwarded", "ports")}
+            return cls(**{**told, **pairs, "spec": spec})
         return None
 
     def write(self) -> None:
