@@ -180,6 +180,8 @@ class Machine:
             "-device", "virtio-net-pci,netdev=own,romfile=",
             "-netdev", f"hubport,id=socket,hubid={_HUB}",
             "-device", "virtio-net-pci,netdev=socket,romfile=",
+            # Takes what is sent while nothing is plugged in; the card would wait, and for ever.
+            "-netdev", f"hubport,id=drain,hubid={_HUB}",
             "-object", "rng-random,filename=/dev/urandom,id=dice",
             "-device", "virtio-rng-pci,rng=dice",
             "-chardev", f"socket,id=agent,path={_option(at / 'agent.sock')},server=on,wait=off",
