@@ -35,9 +35,10 @@ def test_an_engine_for_a_stranger_has_a_bounded_disk(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LABKIT_ENGINE", "vm")
     with Engine.start(fenced=True) as engine:
         disk = engine.body.machine.disk
-        fill = ["sh", "-c", "dd if=/dev/zero of=/filled bs=1M || true"]
-        said = engine.docker.containers.run("busybox", fill, stderr=True, remove=True)
-        assert b"No space left on device" in said
+        box = engine.docker.containers.run("busybox", ["sleep", "600"], detach=True)
+        filled = box.exec_run(["dd", "if=/dev/zero", "of=/filled", "bs=1M"])
+        assert b"No space left on device" in filled.output
+        assert engine.alive
         assert disk.stat().st_blocks * 512 < fence.DISK * 1.5
         engine.reset()
         assert b"Hello" in engine.docker.containers.run("hello-world", remove=True)

@@ -211,9 +211,12 @@ class Machine:
 
 
 def _has_ended(process: psutil.Process) -> bool:
-    """Whether it runs no more; that init has not heard of it yet is not waited for."""
+    """Whether it has nothing more; that init has not heard of its end is not waited for.
+
+    Its first thread ends before the others do, which have its files still.
+    """
     try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     except psutil.NoSuchProcess:
         return True
 
