@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -91,6 +92,12 @@ def test_programs_run_inside_and_files_go_in_and_out(engine: Engine) -> None:
     assert archives.unpack(engine.body.get("/etc/told")) == {"told": b"what was told"}
     assert engine.body.get("/etc/nobody") == b""
     assert engine.body.run("sh", "-c", "exit $CODE", env={"CODE": "7"}) == 7
+
+
+def test_the_time_inside_is_this_machines(engine: Engine) -> None:
+    """Also where it goes on from a state that was saved long ago."""
+    told = datetime.fromisoformat(engine.raw.get("/info").json()["SystemTime"])
+    assert abs((datetime.now(UTC) - told).total_seconds()) < 30
 
 
 def test_an_engine_answers_and_carries_the_course_images(engine: Engine) -> None:
