@@ -1,7 +1,8 @@
-"""The one polling loop."""
+"""The one polling loop, and how patient it is."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,6 +10,17 @@ from typing import TypeVar
 from labkit.errors import WaitTimeout
 
 T = TypeVar("T")
+PACE = "LABKIT_PACE"  # in the environment, so that a judge and a sandbox know it, too
+
+
+def set_pace(factor: float) -> None:
+    """Say how many times longer than in a container things may take where engines live now."""
+    os.environ[PACE] = f"{factor:g}"
+
+
+def paced(seconds: float) -> float:
+    """What takes so many seconds at most with engines in containers may take this many here."""
+    return seconds * float(os.environ.get(PACE) or 1)
 
 
 def until(
@@ -24,14 +36,15 @@ def until(
     """Call ``probe`` until it returns something true, and return that.
 
     :param what: what is waited for, as it stands in a sentence: "the engine's answer".
-    :param timeout: seconds to wait at most.
+    :param timeout: seconds to wait at most, at a container's pace: see :func:`paced`.
     :param interval: seconds between two calls of ``probe``.
     :param hint: what to do when it never comes true.
-    :raises WaitTimeout: after ``timeout`` seconds.
+    :raises WaitTimeout: after all that time.
     """
-    deadline = clock() + timeout
+    patience = paced(timeout)
+    deadline = clock() + patience
     while not (found := probe()):
         if clock() >= deadline:
-            raise WaitTimeout(f"Waited {timeout:g} s in vain for {what}.", hint=hint)
+            raise WaitTimeout(f"Waited {patience:g} s in vain for {what}.", hint=hint)
         sleep(interval)
     return found

@@ -35,6 +35,7 @@ class Containers:
 
     host: Host
     name: str = "container"
+    pace: float = 1.0
 
     @property
     def words(self) -> str:

@@ -100,6 +100,10 @@ class Driver(Protocol):
     def words(self) -> str:
         """Where engines are started, to be told: ``on the Docker started by the kit``."""
 
+    @property
+    def pace(self) -> float:
+        """How many times longer than in a container things may take; waits are so much longer."""
+
     def body(self, id: str) -> Body:  # noqa: A002 - that is what it is
         """The body of that id, whether it is there or not."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from labkit import wait
 from labkit.engine import fleet, host
 from labkit.engine.containers import Containers
 from labkit.engine.driver import Driver, Say
@@ -36,11 +37,17 @@ def wanted() -> str:
 
 
 def choose(*, say: Say) -> Driver:
-    """The driver that starts engines here.
+    """The driver that starts engines here; all that waits for them waits at its pace from now on.
 
     :param say: is told where engines are virtual machines though nobody chose that.
     :raises HostError: there is no Docker to start one on, and no QEMU.
     """
+    driver = _chosen(say)
+    wait.set_pace(driver.pace)
+    return driver
+
+
+def _chosen(say: Say) -> Driver:
     chosen = wanted()
     if chosen == "vm":
         return Machines()

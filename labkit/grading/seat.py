@@ -129,7 +129,7 @@ def lent(assignment: str, *, version: str, heard: Callable[[Verdict], None]) -> 
         folder.mkdir(mode=0o755)
         seat = stack.enter_context(contextlib.closing(Lent(folder, token)))
         seat.link(engine.socket, ENGINE)
-        seat.env["LABKIT_SOCKET"] = f"{SEAT}/{ENGINE}"
+        seat.env |= {"LABKIT_SOCKET": f"{SEAT}/{ENGINE}", wait.PACE: f"{wait.paced(1):g}"}
         if hub:
             _bring_hub(seat, hub, network)
         seat.judged_by(Judge(assignment, engine.endpoint, hub=hub, seat=seat, heard=heard))

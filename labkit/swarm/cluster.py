@@ -159,7 +159,7 @@ class Cluster:
         said = "none of its engines runs"
         for engine in self.managers.values():
             try:
-                with Client(engine.endpoint, timeout=3) as client:
+                with Client(engine.endpoint, timeout=wait.paced(3)) as client:
                     client.get("/nodes")
             except LabError as refused:
                 said = refused.message

@@ -16,10 +16,12 @@ LESSON = Path(__file__).parents[2] / "notebooks" / "07-swarm.ipynb"
 
 
 def test_a_published_port_answers_at_every_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole lesson runs, and its routing mesh is asked at each node; nothing is left of it."""
+    """The lesson runs as far as its routing mesh is asked at each node; nothing is left of it."""
     monkeypatch.setenv("LABKIT_ENGINE", "vm")
     before = [one.id for one in records()]
     notebook = nbformat.read(LESSON, as_version=4)
+    until = next(number for number, cell in enumerate(notebook.cells) if cell.id == "about-mesh")
+    notebook.cells = notebook.cells[:until]
     where = {"metadata": {"path": str(LESSON.parent)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where).execute()
     asked = next(cell for cell in notebook.cells if cell.id == "mesh-asked")

@@ -37,8 +37,9 @@ def supervise(tutor: Tutor) -> None:
     wards = [tutor.stock.run(labels={key: "yes"}) for _ in range(3)]
     strangers = [tutor.stock.run(), tutor.stock.run(labels={key: "no"})]
     leaver = tutor.stock.run(command=["sleep", "2"], labels={key: "yes"})
-    with _Killer(tutor, wards, strangers) as killer:
-        answer = tutor.ask(f"{key}=yes", WATCH)
+    watch = round(wait.paced(WATCH))
+    with _Killer(tutor, wards, strangers, watch) as killer:
+        answer = tutor.ask(f"{key}=yes", watch)
     tutor.expect(
         not killer.missed,
         saw=killer.missed,
@@ -78,18 +79,21 @@ def _running(container: Container) -> bool:
 class _Killer:
     """Kills the wards, one of them twice, and strangers among them, while somebody supervises."""
 
-    def __init__(self, tutor: Tutor, wards: list[Container], strangers: list[Container]) -> None:
+    def __init__(
+        self, tutor: Tutor, wards: list[Container], strangers: list[Container], watch: float
+    ) -> None:
         self.killed: list[str] = []
         self.missed = ""
         self._raw = tutor.raw
         self._wards = random.sample(wards, len(wards))
         self._strangers = strangers
+        self._watch = watch
         self._relieved = threading.Event()
         self._thread = threading.Thread(target=self._run, name="labkit-killer", daemon=True)
 
     def __enter__(self) -> Self:
         self._listeners = self._listening()
-        self._end = time.monotonic() + WATCH
+        self._end = time.monotonic() + self._watch
         self._thread.start()
         return self
 
@@ -108,7 +112,9 @@ class _Killer:
         for stranger in self._strangers:
             stranger.kill()
         for ward in [*self._wards, self._wards[0]]:
-            if not self.missed and (not self.killed or time.monotonic() < self._end - LAST):
+            if not self.missed and (
+                not self.killed or time.monotonic() < self._end - wait.paced(LAST)
+            ):
                 self._kill(ward)
 
     def _kill(self, ward: Container) -> None:

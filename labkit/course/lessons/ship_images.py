@@ -9,6 +9,7 @@ from typing import Any
 import requests
 from docker.errors import APIError, BuildError
 
+from labkit import wait
 from labkit.archives import File, pack
 from labkit.course.exercise import Tutor
 from labkit.course.lessons.build_images import lesson, swept
@@ -154,7 +155,7 @@ def _said(tutor: Tutor, tag: str) -> str:
     container = tutor.stock.create(image=tag, command=())
     try:
         container.start()
-        container.wait(timeout=20)
+        container.wait(timeout=wait.paced(20))
         return str(container.logs(stderr=False).decode())
     except (APIError, requests.RequestException):
         return ""

@@ -32,7 +32,7 @@ CONTROL, TLS, HTTP = 2374, 2376, 80
 
 _ENGINE = "/usr/local/lib/labkit/engine"
 _LOG = "/var/log/labkit.log"
-_PATIENCE = 120.0  # seconds: without acceleration, a Docker that starts anew takes its time
+_PATIENCE = 120.0  # seconds that what is run inside may take
 _TLS = (
     f"--host=tcp://0.0.0.0:{TLS}", "--tlsverify", "--tlscacert=/etc/labkit/ca.pem",
     "--tlscert=/etc/labkit/server-cert.pem", "--tlskey=/etc/labkit/server-key.pem",
@@ -221,7 +221,7 @@ class VirtualMachine:
         """
         name = self.machine.record.name
         own = Endpoint(unix=fleet.folder(name) / "docker.sock")
-        wait.until(lambda: answers(own), what=f"the engine {name} to answer", timeout=_PATIENCE)
+        wait.until(lambda: answers(own), what=f"the engine {name} to answer", timeout=30)
 
     def bring_dockerd_up(
         self, verb: str, *arguments: str, env: Mapping[str, str] | None = None
@@ -231,7 +231,7 @@ class VirtualMachine:
         :raises EngineError: it ends instead; says its last words.
         """
         self.output(_ENGINE, verb, *arguments, env=env)
-        wait.until(self._answered, what="dockerd to answer", timeout=_PATIENCE, interval=0.1)
+        wait.until(self._answered, what="dockerd to answer", timeout=30, interval=0.1)
 
     def _answered(self) -> bool:
         code, _ = self.machine.agent.ask("answers")

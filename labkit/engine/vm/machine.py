@@ -99,7 +99,7 @@ class Machine:
         :raises EngineError: it does not come up; says what its console showed last.
         """
         self._launch(_anonymous() if memory is None else _file(memory, shared=True))
-        wait.until(self._awake, what="the machine to boot", timeout=180, interval=0.2)
+        wait.until(self._awake, what="the machine to boot", timeout=60, interval=0.2)
 
     def restore(self, saved: Saved) -> None:
         """Start it from a saved state: it goes on where that one was.

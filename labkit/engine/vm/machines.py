@@ -42,6 +42,7 @@ class Machines:
 
     name: str = "vm"
     words: str = "in virtual machines"
+    pace: float = 5.0  # a processor is emulated, where it can't be lent
 
     def body(self, id: str) -> VirtualMachine:  # noqa: A002 - that is what it is
         """The machine of that id."""
@@ -98,20 +99,11 @@ class Machines:
 
     def engines(self) -> list[Found]:
         """This user's engines, oldest first."""
-        return [
-            Found(one.name, one.spec, one.id, one.owner, bool(one.process), int(one.created))
-            for one in records("engine")
-        ]
+        return [_found(one) for one in records("engine")]
 
     def companions(self) -> list[Companion]:
         """This user's hubs and mirrors, oldest first."""
-        return [
-            Companion(
-                one.name, one.kind, one.id, one.owner, one.spec.keep, int(one.created),
-                one.address, _port(one),
-            )
-            for one in records("hub", "mirror")
-        ]  # fmt: skip
+        return [_companion(one) for one in records("hub", "mirror")]
 
     @contextlib.contextmanager
     def serve(
@@ -188,10 +180,21 @@ def _begun(record: Record, *, say: Say) -> VirtualMachine:
     return body
 
 
+def _found(record: Record) -> Found:
+    """As an engine; one that is just being started counts as running."""
+    running = bool(record.process or not record.pid)
+    return Found(record.name, record.spec, record.id, record.owner, running, int(record.created))
+
+
+def _companion(record: Record) -> Companion:
+    return Companion(
+        record.name, record.kind, record.id, record.owner, record.spec.keep, int(record.created),
+        record.address, _port(record),
+    )  # fmt: skip
+
+
 def _is_orphan(record: Record) -> bool:
-    """Whether nobody needs it: its owner has ended, or it has, and nobody brings it back."""
-    stays = record.spec.cluster or record.kind != "engine" or not record.pid
-    return record.orphan or not (record.process or stays)
+    return (_found(record) if record.kind == "engine" else _companion(record)).orphan
 
 
 def _remove(record: Record) -> None:

@@ -56,7 +56,7 @@ class Monitor:
                 raise EngineError(f"The machine's state could not be carried: {why}")
             return bool(seen.get("status") == "completed")
 
-        wait.until(done, what="the machine's state", timeout=60)
+        wait.until(done, what="the machine's state", timeout=20)
 
     def _line(self) -> dict[str, Any]:
         line = self._stream.readline()

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from labkit.engine import places
-from labkit.engine.spec import Spec, is_born, owner, owner_lives
+from labkit.engine.spec import Spec, is_born, owner
 
 __all__ = ["Record", "folder", "records"]
 
@@ -76,11 +76,6 @@ class Record:
             if self.pid and is_born(process, self.born):
                 return process if process.status() != psutil.STATUS_ZOMBIE else None
         return None
-
-    @property
-    def orphan(self) -> bool:
-        """Whether nobody needs it any more."""
-        return not (self.spec.keep or owner_lives(self.owner))
 
 
 def folder(id: str) -> Path:  # noqa: A002 - that is what it is
