@@ -1,8 +1,8 @@
 """The judge: holds a conversation about one exercise and comes to a verdict.
 
 The same judge sits in two seats. While learning it is a thread beside the notebook, for instant
-feedback. For grading it is a process of its own, behind a unix socket (:func:`serve`), with its own
-connection to the engine, and only what it says counts.
+feedback. For grading it is in a process of its own, behind a unix socket (:func:`serve`), with its
+own connection to the engine, and only what it says counts.
 """
 
 from __future__ import annotations
@@ -66,27 +66,29 @@ class Judge:
             connection.send("verdict", as_message(verdict))
 
     def _judge(self, exercise: Exercise, ask: Callable[[list[Any]], Any]) -> Verdict:
-        def verdict(saw: str = "", question: str = "") -> Verdict:
-            points = 0 if saw else exercise.points
-            return Verdict(exercise.name, not saw, points, exercise.points, saw, question)
+        worth = exercise.points
+
+        def not_yet(saw: str, question: str) -> Verdict:
+            name = exercise.name
+            return Verdict(name, passed=False, points=0, worth=worth, saw=saw, question=question)
 
         try:
             tutor = Tutor(self.endpoint, ask, hub=self.hub, seat=self.seat)
         except LabError as unreachable:
-            return verdict(f"No engine answers: {unreachable.message}", "lab.reset() mends it.")
+            return not_yet(f"No engine answers: {unreachable.message}", "lab.reset() mends it.")
         try:
             tutor.stock.clear()
             exercise.judge(tutor)
-        except NotYet as not_yet:
-            return verdict(not_yet.saw, not_yet.question)
+        except NotYet as seen:
+            return not_yet(seen.saw, seen.question)
         except Exception as broken:  # noqa: BLE001  # whatever a learner's answer or engine provokes is no crash
-            return verdict(
+            return not_yet(
                 f"The check could not be finished: {type(broken).__name__}: {broken}",
                 "Is the answer shaped as the task says? If the engine was changed: lab.reset().",
             )
         finally:
             tutor.close()
-        return verdict()
+        return Verdict(exercise.name, passed=True, points=worth, worth=worth)
 
 
 def _asking(connection: Connection, name: str, *, callable_: bool) -> Callable[[list[Any]], Any]:
@@ -147,14 +149,25 @@ def reach(path: Path) -> Connection:
     return Connection(end)
 
 
-def serve(judge: Judge, path: Path, *, ready: Callable[[], None] = lambda: None) -> None:
-    """Seat the judge outside: hold conversations on a unix socket, one after another, for good."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        ready()
-        while True:
+def serve(
+    judge: Judge,
+    listener: socket.socket,
+    *,
+    patience: float = PATIENCE,
+    busy: contextlib.AbstractContextManager[Any] | None = None,
+) -> None:
+    """Seat the judge outside: hold conversations, one after another, until the listener is closed.
+
+    :param patience: seconds to wait for one answer.
+    :param busy: is entered for each conversation.
+    """
+    while True:
+        try:
             end, _ = listener.accept()
-            end.settimeout(PATIENCE)
-            with Connection(end) as connection:
-                judge.converse(connection)
+        except OSError:  # closed
+            return
+        end.settimeout(patience)
+        # Whatever a stranger sends, the next one is heard.
+        at_work = busy or contextlib.nullcontext()
+        with at_work, contextlib.suppress(Exception), Connection(end) as connection:
+            judge.converse(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +16,9 @@ from labkit.errors import SubmissionError
 __all__ = ["Entry", "folder", "zipped"]
 
 _MOST = 20_000  # entries
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
+)  # fmt: skip
 _RATIO = 200  # how many times its packed size a file may have; text has twenty
 
 
@@ -34,13 +38,22 @@ def folder(source: Path) -> dict[str, Entry]:
         for name in names:
             path = Path(above, name)
             about = path.lstat()
-            entry = Entry(about.st_size, path.read_bytes)
+            entry = Entry(about.st_size, partial(_content, path))
             if not stat.S_ISREG(about.st_mode):
                 entry = Entry(why="it is a link, or no file at all, and is not followed")
-            found[path.relative_to(source).as_posix()] = entry
+            # A name that was badly unpacked may not even be text.
+            known = os.fsencode(path.relative_to(source)).decode(errors="replace")
+            found[known] = entry
             if len(found) > _MOST:
                 raise SubmissionError(f"{source} has more than {_MOST:,} files.")
     return found
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as bad:
+        raise SubmissionError(f"it can't be read: {bad.strerror}") from bad
 
 
 def zipped(source: Path) -> dict[str, Entry]:
@@ -75,5 +88,5 @@ def _unpack(source: Path, one: zipfile.ZipInfo) -> bytes:
     try:
         with zipfile.ZipFile(source) as packed:
             return packed.read(one)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as bad:
+    except _DAMAGED as bad:
         raise SubmissionError(f"it can't be unpacked: {bad}") from bad

@@ -93,7 +93,7 @@ def grade(
     rest = rebuilt
     for number in range(RUNS):
         with (
-            lent(assignment, version=version, heard=heard.hear) as seat,
+            lent(assignment, version=version, patience=cell, heard=heard.hear) as seat,
             sandbox.running(program, seat=seat.folder, env=seat.env) as ended_within,
         ):
             if number == 0:

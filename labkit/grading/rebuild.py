@@ -7,8 +7,8 @@ Rebuilt, not trusted. Of what was handed in only sources are taken, and only the
   an answer costs no points. Cells with shell commands or magics are left out.
 - Of a lesson's cell that the learner has changed, what it imports and defines, after the original.
 
-Metadata, tags, kernel, outputs and markers are dropped. The lesson's first cell and the checks are
-the course's own whatever was handed in; a changed check is reported.
+Metadata, tags, kernel and outputs are dropped. The lesson's cells and the checks are the course's
+own whatever was handed in; a changed check is reported.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def _lesson(ours: _Cell, theirs: _Cell | None, *, first: bool) -> Iterator[tuple
     if defined and not first:
         yield Place("lesson", f"{ours.id}, names"), defined
     yield Place("lesson", ours.id), ours.source
-    if theirs and theirs.text != ours.text and not first:
+    if theirs and theirs.text != ours.text:
         yield Place("own", ours.id), _definitions(theirs.source)
 
 
@@ -211,15 +211,20 @@ def _opening(ours: list[_Cell]) -> int:
 
 
 def _own(ours: list[_Cell], theirs: list[_Cell]) -> dict[str, list[_Cell]]:
-    """The learner's own cells by the id of our cell that comes next."""
+    """The learner's own cells by the id of our cell that comes next.
+
+    A copy of one of our cells, further down than the original, is no sign of where they stand.
+    """
     ids = {cell.id for cell in ours}
     otherwise = {cell.grade_id or cell.text: cell.id for cell in ours}
     waiting: list[_Cell] = []
     found: dict[str, list[_Cell]] = {}
     for cell in theirs:
         anchor = cell.id if cell.id in ids else otherwise.get(cell.grade_id or cell.text, "")
+        if anchor in found:
+            continue
         if anchor:
-            found.setdefault(anchor, []).extend(waiting)
+            found[anchor] = waiting
             waiting = []
         elif cell.code and _is_python(cell.source):
             waiting.append(cell)
@@ -241,7 +246,7 @@ def _is_python(source: str) -> bool:
 
 
 def _definitions(source: str) -> str:
-    """What a cell imports and defines, and the names that it gives to values."""
+    """What a cell imports and defines."""
     if not _is_python(source):
         return ""
     kept = [one for one in ast.parse(source).body if isinstance(one, _KEPT)]

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from labkit import wait
-from labkit.course.judge import PATIENCE, Judge
+from labkit.course.judge import Judge, serve
 from labkit.course.lessons import lesson
-from labkit.course.protocol import Connection, Verdict
+from labkit.course.protocol import Verdict
 from labkit.course.seat import Seat
 from labkit.engine import drivers, fence
 from labkit.engine.engine import Engine
@@ -36,8 +36,9 @@ class Lent(Seat):
 
     fenced = True
 
-    def __init__(self, folder: Path, token: str) -> None:
+    def __init__(self, folder: Path, token: str, patience: float) -> None:
         super().__init__()
+        self._patience = patience
         self.headers[TOKEN] = token
         self.folder = folder
         self.env: dict[str, str] = {}
@@ -80,19 +81,9 @@ class Lent(Seat):
     def judged_by(self, judge: Judge) -> None:
         """Have a judge hold conversations at a socket of the folder, one after another."""
         listener = self.listen(JUDGE)
-        threading.Thread(target=self._converse, args=(judge, listener), daemon=True).start()
+        sit = partial(serve, judge, listener, patience=self._patience, busy=self._busy)
+        threading.Thread(target=sit, daemon=True).start()
         self.env["LABKIT_JUDGE"] = f"{SEAT}/{JUDGE}"
-
-    def _converse(self, judge: Judge, listener: socket.socket) -> None:
-        while True:
-            try:
-                end, _ = listener.accept()
-            except OSError:  # closed
-                return
-            end.settimeout(PATIENCE)
-            # Whatever a stranger sends, the next one is heard.
-            with self._busy, contextlib.suppress(Exception), Connection(end) as connection:
-                judge.converse(connection)
 
     def settle(self, *, seconds: float) -> None:
         """Wait until the judge has come to an end with what it is at, but no longer than that."""
@@ -107,9 +98,12 @@ class Lent(Seat):
 
 
 @contextlib.contextmanager
-def lent(assignment: str, *, version: str, heard: Callable[[Verdict], None]) -> Iterator[Lent]:
+def lent(
+    assignment: str, *, version: str, patience: float, heard: Callable[[Verdict], None]
+) -> Iterator[Lent]:
     """Yield a seat for one run of a submission: a fresh engine, guarded and bounded, and a judge.
 
+    :param patience: seconds that the judge waits for one answer.
     :param heard: is told every verdict.
     :raises LabError: it could not be furnished; nothing is left behind.
     """
@@ -127,7 +121,7 @@ def lent(assignment: str, *, version: str, heard: Callable[[Verdict], None]) -> 
         Guard.on(engine, POLICY.replace("TOKEN", token))
         folder = engine.folder / "seat"
         folder.mkdir(mode=0o755)
-        seat = stack.enter_context(contextlib.closing(Lent(folder, token)))
+        seat = stack.enter_context(contextlib.closing(Lent(folder, token, patience)))
         seat.link(engine.socket, ENGINE)
         seat.env |= {"LABKIT_SOCKET": f"{SEAT}/{ENGINE}", wait.PACE: f"{wait.paced(1):g}"}
         if hub:

@@ -7,27 +7,27 @@
     SUBMITTED/STUDENT.ipynb                         flat: its cells say which lesson it is
 
 A zip is the same, and a Canvas export's names (``student_123_456_NOTEBOOK.ipynb``) are read, too.
-No link is followed, and nothing but notebooks and nbgrader's ``timestamp.txt`` is looked at.
+A folder around all of it, and the kit's own ``workspace/`` and ``notebooks/``, name no student. No
+link is followed; nothing but notebooks and nbgrader's ``timestamp.txt`` is looked at, and of those
+none that is hidden, as what editors save by themselves is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from labkit.course.lessons import LESSONS
 from labkit.errors import SubmissionError
 from labkit.grading import archive
+from labkit.grading.people import Owner, owners
 
 __all__ = ["Handed", "Submission", "Unread", "collect"]
 
 _LARGEST = 20 * 2**20  # bytes of a notebook; an honest one has a tenth of that, with its pictures
-_MOODLE = re.compile(r"(.+)_\d+_assignsubmission_file_?$")
-_CANVAS = re.compile(r"([^_]+)_(?:late_)?\d+_\d+_(.+)$", re.IGNORECASE)
 _STAMP = "timestamp.txt"
 
 
@@ -42,11 +42,6 @@ class Submission:
     assignment: str
     content: bytes = field(repr=False)
     timestamp: str = ""
-
-    @property
-    def key(self) -> str:
-        """Its name among the results."""
-        return f"{self.student}/{self.assignment}"
 
 
 @dataclass(frozen=True)
@@ -80,13 +75,17 @@ def collect(source: Path) -> Handed:
             f"{source} is not there.",
             hint="labkit grade SUBMITTED --out OUT takes a folder or a zip of notebooks.",
         )
+    notebooks = {
+        path: entry
+        for path, entry in sorted(files.items())
+        if path.endswith(".ipynb") and (entry.why or not _hidden(path))
+    }
+    whose = owners(notebooks)
     unread: list[Unread] = []
     found: dict[tuple[str, str], Submission] = {}
-    for path, entry in sorted(files.items()):
-        if not path.endswith(".ipynb"):
-            continue
+    for path, entry in notebooks.items():
         try:
-            one = _read(path, entry, files)
+            one = _read(path, whose[path], entry, files)
         except SubmissionError as bad:
             unread.append(Unread(path, bad.message))
             continue
@@ -103,44 +102,30 @@ def collect(source: Path) -> Handed:
     return Handed(list(found.values()), unread)
 
 
-def _read(path: str, entry: archive.Entry, files: Mapping[str, archive.Entry]) -> Submission:
+def _hidden(path: str) -> bool:
+    """Whether an editor or a system has put it there, not the student."""
+    parts = PurePosixPath(path).parts
+    return any(one.startswith(".") or one == "__MACOSX" for one in parts)
+
+
+def _read(
+    path: str, owner: Owner, entry: archive.Entry, files: Mapping[str, archive.Entry]
+) -> Submission:
     if entry.why:
         raise SubmissionError(entry.why)
     if entry.size > _LARGEST:
         raise SubmissionError(
             f"it has {entry.size / 2**20:.0f} MB; a notebook of this course has less than one"
         )
+    if not owner.student:
+        raise SubmissionError("its path does not say whose it is")
     content = entry.read()
-    student, names = _student(PurePosixPath(path))
-    assignment = next(filter(None, map(_lesson, names)), "") or _by_its_cells(content)
+    assignment = owner.lesson or _by_its_cells(content)
     if not assignment:
         raise SubmissionError("it is no notebook of this course")
     stamp = files.get(str(PurePosixPath(path).with_name(_STAMP)))
     when = stamp.read()[:40].decode(errors="replace").strip() if stamp and not stamp.why else ""
-    return Submission(student, assignment, content, when)
-
-
-def _student(path: PurePosixPath) -> tuple[str, Iterable[str]]:
-    """Whose it is; and the names in its path that may say which lesson it is."""
-    *above, name = path.parts
-    stem = name.removesuffix(".ipynb")
-    lessons = [one for one in above if _lesson(one)]
-    people = [one for one in above if not _lesson(one)]
-    if people:
-        # An LMS puts one more folder around all: the students' are next to the notebooks.
-        student = people[0] if lessons else people[-1]
-        moodle = _MOODLE.match(student)
-        return moodle[1] if moodle else student, [*lessons, stem]
-    if canvas := _CANVAS.match(stem):
-        return canvas[1], [*lessons, canvas[2]]
-    if _lesson(stem):
-        raise SubmissionError("its path does not say whose it is")
-    return stem, lessons
-
-
-def _lesson(name: str) -> str:
-    """The lesson of that name, also where a browser or an LMS has added something to it."""
-    return next((one for one in LESSONS if re.match(rf"{re.escape(one)}(?![\w])", name)), "")
+    return Submission(owner.student, assignment, content, when)
 
 
 def _by_its_cells(content: bytes) -> str:

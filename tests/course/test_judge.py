@@ -28,7 +28,7 @@ pytestmark = pytest.mark.engine
 
 NOTEBOOK = "00-start-here"  # its checks take least time
 OUTSIDE = """
-import json, sys
+import json, socket, sys
 from pathlib import Path
 from labkit.course.judge import Judge, serve
 from labkit.course.protocol import as_message
@@ -41,7 +41,11 @@ def note(verdict):
         print(json.dumps(as_message(verdict)), file=heard)
 
 judge = Judge(notebook, Endpoint(unix=engine), heard=note)
-serve(judge, folder / "judge.sock", ready=lambda: print("ready", flush=True))
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(str(folder / "judge.sock"))
+listener.listen()
+print("ready", flush=True)
+serve(judge, listener)
 """
 
 

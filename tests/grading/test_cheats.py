@@ -73,6 +73,20 @@ for said in ({"check": "status-of", "callable": True}, {"verdict": {"exercise": 
     end.sendall(json.dumps(said).encode() + b"\\n")
 end.close()
 """,
+    "the judge is told that nothing was wrong": """
+import json, os, socket
+for said in ({"unreadable": ""}, {"raised": ""}, {"answer": {"unfit": "", "question": ""}}, {}):
+    end = socket.socket(socket.AF_UNIX)
+    end.connect(os.environ["LABKIT_JUDGE"])
+    talk = end.makefile("rw")
+    talk.write(json.dumps({"check": "status-of", "callable": True}) + "\\n")
+    talk.flush()
+    talk.readline()
+    talk.write(json.dumps(said) + "\\n")
+    talk.flush()
+    print(talk.readline())
+    end.close()
+""",
     "the sandbox's report is written by hand": """
 import os
 try:

@@ -78,12 +78,13 @@ def test_checks_and_the_first_cell_are_always_the_courses_own(
 
     def tamper(notebook: JSON) -> None:
         _cell(notebook, "check-list-running")["source"] = "print('passed')"
-        _cell(notebook, "start-lab")["source"] = "lab = None"
+        _cell(notebook, "start-lab")["source"] = "import pandas as pd\nlab = None"
 
     rebuilt = rebuild(release(LESSON), submit(LESSON, change=tamper))
     assert _source(rebuilt, "check", "list-running") == 'lab.check("list-running", list_running)'
     assert "labkit.lab(" in _source(rebuilt, "lesson", "start-lab")
     assert not any("lab = None" in source for _, source in rebuilt.cells)
+    assert _source(rebuilt, "own", "start-lab") == "import pandas as pd"
     assert "was changed" in rebuilt.answers["list-running"].notes[0]
     assert rebuilt.answers["list-filtered"].notes == ()
 
@@ -97,6 +98,20 @@ def test_a_helper_above_an_answer_is_kept_where_it_stands(release: Release, subm
 
     rebuilt = rebuild(release(LESSON), submit(LESSON, change=add))
     assert _source(rebuilt, "own", "mine") == "def helper(): ..."
+    above, own = _index(rebuilt, "check", "list-running"), _index(rebuilt, "own", "mine")
+    assert above < own < _index(rebuilt, "answer", "list-filtered")
+
+
+def test_a_copy_of_an_earlier_cell_moves_nothing(release: Release, submit: Submit) -> None:
+    """A learner's cell stays where it is, also above a check that was pasted once more."""
+
+    def add(notebook: JSON) -> None:
+        cells = notebook["cells"]
+        number = cells.index(_cell(notebook, "solution-list-filtered"))
+        copy = {**_cell(notebook, "check-list-running"), "id": "pasted"}
+        cells[number:number] = [_own("def helper(): ..."), copy]
+
+    rebuilt = rebuild(release(LESSON), submit(LESSON, change=add))
     above, own = _index(rebuilt, "check", "list-running"), _index(rebuilt, "own", "mine")
     assert above < own < _index(rebuilt, "answer", "list-filtered")
 

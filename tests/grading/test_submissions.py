@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import zipfile
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import SubmissionError
+from labkit.grading.results import mark
 from labkit.grading.submissions import Handed, collect
 
 LESSON = "01-list-containers"
@@ -25,6 +27,9 @@ LAYOUTS = {
     "Canvas's": f"ann_1234_567_{LESSON}.ipynb",
     "Canvas's, late": f"ann_late_1234_567_{LESSON}-2.ipynb",
     "one more folder around": f"export/ann/{LESSON}.ipynb",
+    "nbgrader's, with its folder": f"submitted/ann/{LESSON}/{LESSON}.ipynb",
+    "the learner's whole workspace": f"ann/workspace/{LESSON}.ipynb",
+    "Moodle's, with a folder within": f"ann_12_assignsubmission_file_/bob/{LESSON}.ipynb",
 }
 
 
@@ -85,6 +90,74 @@ def test_a_second_notebook_of_the_same_lesson_is_told(tmp_path: Path, release: R
     handed = collect(tmp_path)
     assert _found(handed) == [("ann", LESSON)]
     assert "twice" in handed.unread[0].why
+
+
+def _lay(folder: Path, content: bytes, *paths: str) -> Path:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("paths", "students"),
+    [
+        ((f"ann/workspace/{LESSON}.ipynb", f"bob/workspace/{LESSON}.ipynb"), ["ann", "bob"]),
+        ((f"in/x/ann/{LESSON}.ipynb", f"in/x/bob/{LESSON}/{LESSON}.ipynb"), ["ann", "bob"]),
+        ((f"ann/bob/{LESSON}.ipynb", f"bob/{LESSON}.ipynb"), ["ann", "bob"]),
+        (
+            (
+                f"Ann Lee_12_assignsubmission_file_/{LESSON}.ipynb",
+                f"Ann Lee_34_assignsubmission_file_/{LESSON}.ipynb",
+                f"Bob_56_assignsubmission_file_/{LESSON}.ipynb",
+            ),
+            ["Ann Lee (12)", "Ann Lee (34)", "Bob"],
+        ),
+    ],
+    ids=["a workspace each", "folders around all", "a stranger's name within", "namesakes"],
+)
+def test_everybody_gets_their_own(
+    tmp_path: Path, release: Release, paths: tuple[str, ...], students: list[str]
+) -> None:
+    """The outermost folder that does not go around all of it names the student."""
+    handed = collect(_lay(tmp_path, release(LESSON), *paths))
+    assert _found(handed) == [(student, LESSON) for student in students]
+    assert handed.unread == []
+
+
+def test_what_editors_and_systems_save_by_themselves_is_nobodys_work(
+    tmp_path: Path, release: Release
+) -> None:
+    """A checkpoint of Jupyter's is older than the notebook, and comes before it by name."""
+    own = f"ann/{LESSON}/{LESSON}.ipynb"
+    others = (
+        f"ann/{LESSON}/.ipynb_checkpoints/{LESSON}-checkpoint.ipynb",
+        f"ann/.ipynb_checkpoints/{LESSON}-checkpoint.ipynb",
+        f"__MACOSX/ann/._{LESSON}.ipynb",
+    )
+    handed = collect(_lay(_lay(tmp_path, b"{}", *others), release(LESSON), own))
+    assert [one.content for one in handed.submissions] == [release(LESSON)]
+    assert handed.unread == []
+
+
+def test_a_name_that_is_no_text_and_damaged_data_stop_nobody(
+    tmp_path: Path, release: Release
+) -> None:
+    """The name is mended, and of a file that can't be unpacked the reason is told."""
+    folder = tmp_path / "in"
+    odd = os.fsencode(folder) + b"/Andr\xe9"
+    os.makedirs(odd)  # noqa: PTH103 - a Path is text
+    with open(odd + f"/{LESSON}.ipynb".encode(), "wb") as file:  # noqa: PTH123 - likewise
+        file.write(release(LESSON))
+    [one] = collect(folder).submissions
+    assert one.student == "Andr\N{REPLACEMENT CHARACTER}"
+    assert mark(one.student)
+    packed = _zip(tmp_path / "all.zip", **{f"ann/{LESSON}.ipynb": release(LESSON)})
+    content = bytearray(packed.read_bytes())
+    content[200:260] = bytes(60)
+    packed.write_bytes(content)
+    [bad] = collect(packed).unread
+    assert "can't be unpacked" in bad.why
 
 
 def test_links_are_not_followed(tmp_path: Path, release: Release) -> None:
