@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -26,7 +26,7 @@ from labkit.errors import LabError, SubmissionError
 from labkit.grading.grade import grade
 from labkit.grading.outcome import Graded
 from labkit.grading.rebuild import rebuild
-from labkit.grading.results import Results, failed, mark
+from labkit.grading.results import Results, failed, kit, mark
 from labkit.grading.submissions import Submission
 from labkit.grading.turns import Turns
 
@@ -41,12 +41,12 @@ class Settings:
 
     :param seconds: what one submission may take; a cell may take a fifth of it.
     :param version: the Docker version of the engines.
-    :param exercises: grade these alone; all of them where there is none.
+    :param engine: what they live in.
     """
 
     seconds: float = 600.0
     version: str = "26.1"
-    exercises: frozenset[str] = frozenset()
+    engine: str = "container"
 
 
 @dataclass
@@ -55,6 +55,7 @@ class Classroom:
 
     :param course: the folder of the course's own notebooks.
     :param jobs: how many are graded at a time.
+    :param exercises: grade these alone; all of them where there is none.
     :param done: is told each result, new or known.
     """
 
@@ -62,6 +63,7 @@ class Classroom:
     results: Results
     settings: Settings = field(default_factory=Settings)
     jobs: int = 1
+    exercises: frozenset[str] = frozenset()
     done: Callable[[Graded], None] = lambda _: None
     _pristine: dict[str, bytes] = field(default_factory=dict)
 
@@ -71,18 +73,24 @@ class Classroom:
         :param resume: take a result that is there, if nothing that it depends on has changed.
         :raises SubmissionError: a course's notebook is missing.
         """
-        work = []
+        jobs = []
         for one in submissions:
             job = _Job(one, self._release(one.assignment), self.settings)
-            known = self.results.find(one) if resume else None
-            if known and known.digest == job.digest:
+            known = self.results.find(one)
+            same = known and known.work == job.work
+            if known and same and resume and known.kit == kit():
                 self.done(known)
-            else:
-                work.append(job)
-        for graded in _each(work, Turns(self.results.turns, self.jobs)):
-            kept = self.results.merge(graded) if self.settings.exercises else graded
-            self.results.write(kept)
-            self.done(kept)
+            else:  # one exercise alone only beside the others of the same notebook
+                jobs.append(replace(job, exercises=self.exercises) if same else job)
+        for graded in _each(jobs, Turns(self.results.turns, self.jobs)):
+            self.keep(graded)
+            self.done(graded)
+
+    def keep(self, graded: Graded) -> None:
+        """Write a result; one that broke off takes nothing away from what is known already."""
+        known = self.results.find(graded)
+        if not graded.broken or known is None or known.work != graded.work:
+            self.results.write(self.results.merge(graded))
 
     def _release(self, assignment: str) -> bytes:
         if assignment not in self._pristine:
@@ -101,9 +109,10 @@ class _Job:
     submission: Submission
     pristine: bytes = field(repr=False)
     settings: Settings
+    exercises: frozenset[str] = frozenset()
 
     @property
-    def digest(self) -> str:
+    def work(self) -> str:
         return mark(self.submission.content, self.pristine, repr(self.settings))
 
     def graded(self, turns: Turns) -> Graded:
@@ -111,17 +120,17 @@ class _Job:
         one, settings = self.submission, self.settings
         try:
             rebuilt = rebuild(self.pristine, one.content)
-            if settings.exercises:
-                rebuilt = rebuilt.only(set(settings.exercises))
+            if self.exercises:
+                rebuilt = rebuilt.only(set(self.exercises))
             outcomes = grade(
                 one.assignment, rebuilt,
                 seconds=settings.seconds, cell=settings.seconds / 5, version=settings.version,
                 turn=partial(turns.take, settings.seconds + _SLACK),
             )  # fmt: skip
         except SubmissionError as bad:
-            return failed(one, self.digest, bad.message)
+            return failed(one, self.work, bad.message, kit=kit())
         return Graded(
-            one.student, one.assignment, self.digest, one.timestamp, tuple(outcomes),
+            one.student, one.assignment, self.work, kit(), one.timestamp, tuple(outcomes),
             dict(rebuilt.findings),
         )  # fmt: skip
 
@@ -156,7 +165,7 @@ class _Running:
         finally:
             self.end()
         why = "The grading of it took too long." if self.late else "The grading of it broke off."
-        return failed(self.job.submission, "", why)
+        return failed(self.job.submission, self.job.work, why)
 
     def end(self) -> None:
         self.process.join(0 if self.late else 5)
@@ -174,7 +183,7 @@ def _work(job: _Job, turns: Turns, answer: Connection) -> None:
         try:
             graded = job.graded(turns)
         except LabError as error:
-            graded = failed(job.submission, "", str(error))
+            graded = failed(job.submission, job.work, str(error))
         answer.send(graded)
 
 

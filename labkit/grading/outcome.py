@@ -50,18 +50,25 @@ class Outcome:
 class Graded:
     """A submission with what came of it.
 
-    :param digest: a mark of all that the outcome depends on.
+    :param work: a mark of what was graded, and how: the notebook, the course's, the options.
+    :param kit: a mark of the kit that has graded it; empty where something broke off.
     :param findings: what the learner wrote where a person gives the points.
     :param failed: why it could not be graded at all; empty where it could.
     """
 
     student: str
     assignment: str
-    digest: str = ""
+    work: str = ""
+    kit: str = ""
     timestamp: str = ""
     outcomes: tuple[Outcome, ...] = ()
     findings: dict[str, str] = field(default_factory=dict)
     failed: str = ""
+
+    @property
+    def broken(self) -> bool:
+        """Whether the grading of it broke off, by no fault of the submission's."""
+        return bool(self.failed) and not self.kit
 
     @property
     def points(self) -> float:

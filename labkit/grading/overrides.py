@@ -14,8 +14,9 @@ from pathlib import Path
 from labkit.course.lessons import LESSONS
 from labkit.errors import SubmissionError
 from labkit.grading.outcome import Graded, Outcome
+from labkit.grading.submissions import Submission
 
-__all__ = ["COLUMNS", "Override", "apply", "read"]
+__all__ = ["COLUMNS", "Override", "apply", "check", "read"]
 
 COLUMNS = ("student", "assignment", "grade_id", "points", "reason")
 
@@ -82,20 +83,28 @@ def apply(graded: Iterable[Graded], overrides: Iterable[Override]) -> list[Grade
     """The results with those points in them; the last line for a part counts.
 
     Parts that are graded by hand are outcomes, too, with ``by hand`` as their word.
-
-    :raises SubmissionError: nobody of that name has handed that in.
     """
     known = {(one.student, one.assignment): _with_hand(one) for one in graded}
     for override in overrides:
         place = (override.student, override.assignment)
-        if place not in known:
-            raise SubmissionError(
-                f"An override names {override.student}, who has not handed in "
-                f"{override.assignment}.",
-                hint="Take the line out, or write the student's name as exercises.csv has it.",
-            )
-        known[place] = _overridden(known[place], override)
+        if place in known:
+            known[place] = _overridden(known[place], override)
     return list(known.values())
+
+
+def check(overrides: Iterable[Override], submissions: Iterable[Submission]) -> None:
+    """Make sure that whoever they name has handed that in.
+
+    :raises SubmissionError: somebody has not.
+    """
+    handed = {(one.student, one.assignment) for one in submissions}
+    for one in overrides:
+        if (one.student, one.assignment) not in handed:
+            raise SubmissionError(
+                f"An override names {one.student}, who has not handed in {one.assignment}.",
+                hint="Take the line out, or write the student's name as exercises.csv has it; "
+                "then give the file with --overrides.",
+            )
 
 
 def _with_hand(graded: Graded) -> Graded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,9 +20,10 @@ from labkit.errors import SubmissionError
 from labkit.grading import overrides as by_hand
 from labkit.grading import report
 from labkit.grading.classroom import Classroom, Settings
+from labkit.grading.outcome import Graded
 from labkit.grading.results import Results
 from labkit.grading.sandbox import Sandbox
-from labkit.grading.submissions import Handed, Submission, collect
+from labkit.grading.submissions import Handed, Submission, Unread, collect
 
 __all__ = ["Settings", "hold"]
 
@@ -47,31 +49,62 @@ def hold(
     :param overrides: a CSV of points that a person gives.
     :raises LabError: something of that can't be read, or nothing can be run here.
     """
-    given = by_hand.read(overrides) if overrides else []
-    handed = collect(submitted)
+    results, handed = Results(out), collect(submitted)
     chosen, exercises = _chosen(handed, only)
-    results = Results(out)
-    results.prepare()
+    given = _by_hand(results, overrides, handed)
     Sandbox(hosts.find()).check()
     image.offered(settings.version)
-    drivers.choose(say=_say).prepare(settings.version, say=_say)
-    classroom = Classroom(course, results, replace(settings, exercises=exercises), jobs)
+    driver = drivers.choose(say=_say)
+    driver.prepare(settings.version, say=_say)
+    settings = replace(settings, engine=driver.name)
+    classroom = Classroom(course, results, settings, jobs, exercises)
+    failed: list[Graded] = []
     try:
         with _progress(len(chosen)) as advance:
-            classroom.done = lambda _: advance()
+
+            def done(one: Graded) -> None:
+                failed.extend([one] if one.failed else [])
+                advance()
+
+            classroom.done = done
             classroom.grade(chosen, resume=resume)
     except KeyboardInterrupt:
         errors.print("Stopped. What was graded is kept: the same with --resume goes on from there.")
         raise typer.Exit(130) from None
-    if not only:
-        results.forget(handed.submissions)
-    graded = by_hand.apply(results.all(), given)
-    report.write(out, graded, handed.unread)
-    for one in handed.unread:
+    _report(
+        out,
+        by_hand.apply(results.of(handed.submissions), given),
+        [*handed.unread, *map(_unread, failed)],
+    )
+    if any(one.broken for one in failed):
+        errors.print("What broke off is no fault of the submission's: --resume tries it again.")
+        raise typer.Exit(1)
+
+
+def _report(out: Path, graded: list[Graded], unread: list[Unread]) -> None:
+    report.write(out, graded, unread)
+    for one in unread:
         errors.print(f"[yellow]Not graded:[/] {escape(one.path)}: {escape(one.why)}.")
     points, worth = sum(one.points for one in graded), sum(one.worth for one in graded)
     screen.print(f"{len(graded)} submissions, {points:g} of {worth:g} points.")
     screen.print(f"The class at a glance: {escape(str(out / 'summary.html'))}")
+
+
+def _unread(failed: Graded) -> Unread:
+    return Unread(f"{failed.student}/{failed.assignment}", failed.failed.rstrip("."))
+
+
+def _by_hand(results: Results, overrides: Path | None, handed: Handed) -> list[by_hand.Override]:
+    """The points that a person gives, from a file or as they were given last; kept for later.
+
+    :raises SubmissionError: they can't be read, or name somebody who has not handed that in.
+    """
+    given = by_hand.read(overrides) if overrides else []
+    by_hand.check(given, handed.submissions)
+    results.prepare()
+    if overrides:
+        shutil.copyfile(overrides, results.by_hand)
+    return by_hand.read(results.by_hand) if results.by_hand.exists() else []
 
 
 def _chosen(handed: Handed, only: list[str]) -> tuple[list[Submission], frozenset[str]]:

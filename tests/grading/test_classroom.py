@@ -13,7 +13,10 @@ import pytest
 
 from labkit.engine import fleet
 from labkit.engine import host as hosts
-from labkit.grading.results import Results
+from labkit.grading.classroom import Classroom
+from labkit.grading.outcome import Graded, Outcome
+from labkit.grading.results import Results, failed
+from labkit.grading.submissions import Submission
 
 pytestmark = pytest.mark.engine
 
@@ -162,11 +165,42 @@ def test_one_exercise_of_one_student_can_be_graded_again(graded: Class) -> None:
     assert "nearly right" in (graded.out / "feedback" / "dan.html").read_text()
 
 
+def test_what_broke_off_costs_nobody_what_they_have(
+    tmp_path: Path, release: Callable[[str], bytes]
+) -> None:
+    """A result stays when the same notebook could not be graded again; another's is replaced."""
+    results = Results(tmp_path / "out")
+    results.prepare()
+    ann = Submission("ann", LESSON, release(LESSON))
+    parts = tuple(Outcome(name, "passed", 1, 1) for name in EXERCISES)
+    passed = Graded("ann", LESSON, "work", "kit", outcomes=parts)
+    results.write(passed)
+    classroom = Classroom(NOTEBOOKS, results)
+    classroom.keep(failed(ann, "work", "No engine could be had."))
+    assert results.all() == [passed]
+    other = failed(ann, "another notebook", "No engine could be had.")
+    classroom.keep(other)
+    assert results.all() == [other]
+
+
+@pytest.mark.slow
+def test_points_by_hand_hold_until_others_are_given(graded: Class) -> None:
+    """They are given once, and are in the reports of every later run."""
+    by_hand = graded.out.parent / "findings.csv"
+    by_hand.write_text(
+        f"student,assignment,grade_id,points,reason\nbob,{LESSON},findings,2,Seen on paper.\n"
+    )
+    _grade(graded.submitted, graded.out, "--resume", f"--overrides={by_hand}")
+    said = _grade(graded.submitted, graded.out, "--resume")
+    assert "Seen on paper" in (graded.out / "feedback" / "bob.html").read_text(), said
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (("--only=nobody",), "names no student, assignment or exercise"),
         (("--overrides=nowhere.csv",), "can't be read"),
+        (("--only=ann", "--overrides=zoe.csv"), "zoe, who has not handed in"),
         (("--version=3.0",), "Docker 3.0 is not offered"),
     ],
 )
@@ -175,6 +209,9 @@ def test_a_wrong_option_is_said_before_anything_is_graded(
 ) -> None:
     """Nothing is graded, and the message says what would be right."""
     before = (graded.out / "exercises.csv").read_bytes()
+    zoe = f"student,assignment,grade_id,points,reason\nzoe,{LESSON},findings,1,Wrong class.\n"
+    (graded.out.parent / "zoe.csv").write_text(zoe)
+    options = tuple(one.replace("zoe.csv", f"{graded.out.parent}/zoe.csv") for one in options)
     said = _grade(graded.submitted, graded.out, *options)
     assert words in said
     assert "What to do:" in said or "nowhere.csv" in said

@@ -30,7 +30,7 @@ def _graded(student: str, *words: str) -> Graded:
         for name, points, word in zip(names, worth, words, strict=True)
     )  # fmt: skip
     findings = {"findings": f"My findings {student} {EVIL}"}
-    return Graded(student, LESSON, "", "2026-11-25", outcomes, findings)
+    return Graded(student, LESSON, "work", "kit", "2026-11-25", outcomes, findings)
 
 
 @pytest.fixture

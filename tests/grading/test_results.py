@@ -23,7 +23,7 @@ def _graded(student: str = "ann", **outcomes: str) -> Graded:
         Outcome(name.replace("_", "-"), word, 3 if word == "passed" else 0, 3, notes=("seen",))
         for name, word in outcomes.items()
     )
-    return Graded(student, LESSON, "digest", outcomes=parts, findings={"findings": "text"})
+    return Graded(student, LESSON, "work", "kit", outcomes=parts, findings={"findings": "text"})
 
 
 @pytest.fixture
@@ -80,17 +80,31 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_results_of_who_is_gone_are_forgotten(results: Results) -> None:
-    """What is no longer among the submissions is no longer in the reports."""
+def test_only_who_has_handed_in_is_reported(results: Results) -> None:
+    """What is no longer among the submissions is not in the reports; its result is kept."""
     for name in ("ann", "bob"):
         results.write(_graded(name, list_running="passed"))
-    results.forget([Submission("bob", LESSON, b"")])
-    assert [one.student for one in results.all()] == ["bob"]
+    assert [one.student for one in results.of([Submission("bob", LESSON, b"")])] == ["bob"]
+    assert [one.student for one in results.all()] == ["ann", "bob"]
+
+
+def test_an_exercise_is_put_beside_those_of_the_same_notebook_alone(results: Results) -> None:
+    """Of another notebook nothing is taken; of another judge it is told that some are older."""
+    before = _graded(list_running="passed", list_filtered="passed")
+    results.write(before)
+    other = dataclasses.replace(_graded(list_running="failed"), work="another notebook")
+    assert results.merge(other) == other
+    newer = dataclasses.replace(_graded(list_running="failed"), kit="newer")
+    assert results.merge(newer).kit == "kit"
+    both = _graded(list_running="failed", list_filtered="failed")
+    assert results.merge(dataclasses.replace(both, kit="newer")).kit == "newer"
 
 
 def test_a_submission_that_could_not_be_graded_has_its_exercises_all_the_same() -> None:
     """Each exercise is there without points, with the reason."""
-    result = failed(Submission("ann", LESSON, b""), "", "It broke off.")
+    result = failed(Submission("ann", LESSON, b""), "work", "It broke off.")
+    assert result.broken
+    assert not failed(Submission("ann", LESSON, b""), "work", "No notebook.", kit="kit").broken
     assert result.points == 0
     assert result.worth == 10
     assert {one.outcome for one in result.outcomes} == {"not run"}
@@ -129,7 +143,7 @@ def test_a_bad_override_is_refused_by_its_line(tmp_path: Path, line: str, words:
     path = tmp_path / "by-hand.csv"
     path.write_text(f"{HEAD}\n{line}\n")
     with pytest.raises(SubmissionError, match=words):
-        overrides.apply([_graded(list_running="failed")], overrides.read(path))
+        overrides.check(overrides.read(path), [Submission("ann", LESSON, b"")])
 
 
 def test_outcomes_survive_json() -> None:
