@@ -6,12 +6,13 @@ import json
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import psutil
 
-__all__ = ["Spec", "is_born", "owner", "owner_lives"]
+__all__ = ["Spec", "began", "owner", "owner_lives"]
 
-_SET = 3.0  # seconds; no number is given to two processes that soon one after another
+_STARTTIME = 22 - 3  # in /proc/PID/stat, after the name, with proc(5)'s numbers
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,29 @@ class Spec:
 def owner() -> str:
     """This process, so that whoever comes later can tell whether it still lives."""
     process = psutil.Process()
-    return f"{socket.gethostname()}:{process.pid}:{process.create_time():.2f}"
+    return f"{socket.gethostname()}:{process.pid}:{began(process):.2f}"
 
 
-def is_born(process: psutil.Process, born: float) -> bool:
-    """Whether that is when a process began, though the clock may have been set since."""
-    return abs(process.create_time() - born) < _SET
+def began(process: psutil.Process) -> float:
+    """When a process began, by a clock that nobody sets: in ticks since the machine started.
+
+    Where there is no such clock to read, in seconds since 1970.
+
+    :raises psutil.NoSuchProcess: it has ended.
+    """
+    try:
+        stat = Path(f"/proc/{process.pid}/stat").read_text(errors="replace")
+    except FileNotFoundError:
+        return process.create_time()
+    return float(stat.rpartition(")")[2].split()[_STARTTIME])
 
 
 def owner_lives(label: str) -> bool:
     """Whether the process that ``owner`` described runs still; true where that can't be known."""
     try:
-        machine, pid, born = label.rsplit(":", 2)
+        machine, pid, mark = label.rsplit(":", 2)
         if machine != socket.gethostname():
             return True
-        return is_born(psutil.Process(int(pid)), float(born))
+        return began(psutil.Process(int(pid))) == float(mark)
     except (ValueError, psutil.NoSuchProcess):
         return False

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+import psutil
 import pytest
 
-from labkit import archives, raw
+from labkit import archives, raw, wait
 from labkit.engine import fleet, places
 from labkit.engine.driver import Driver
 from labkit.engine.engine import Engine
@@ -176,6 +179,45 @@ def test_attach_finds_a_running_engine(fresh_engine: Engine) -> None:
     with pytest.raises(EngineError, match="no engine 'nobody'") as unknown:
         Engine.attach("nobody")
     assert fresh_engine.name in unknown.value.hint
+
+
+@pytest.mark.parametrize("transport", ["unix", "tcp"])
+def test_who_has_said_all_hears_the_answer(monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
+    """The end of what is sent reaches a process inside, and what it says then comes back whole."""
+    monkeypatch.setenv("LABKIT_TRANSPORT", transport)
+    with Engine.start() as engine:
+        container = engine.docker.containers.run("busybox", ["sleep", "600"], detach=True)
+        api = engine.docker.api
+        made = api.exec_create(container.id, ["sh", "-c", "wc -c; echo end"], stdin=True)
+        stream = api.exec_start(made["Id"], socket=True)
+        with contextlib.closing(stream), stream._sock as end:  # noqa: SLF001 - the one way to it
+            end.settimeout(60)
+            end.sendall(b"x" * 200_000)
+            end.shutdown(socket.SHUT_WR)
+            said = b"".join(iter(lambda: end.recv(65536), b""))
+        assert b"200000\n" in said
+        assert b"end\n" in said
+
+
+def test_connections_that_are_over_leave_nothing_open(engine: Engine) -> None:
+    """Neither in a bridge nor anywhere that this machine can see."""
+    names = ("bridge.py", str(engine.socket))
+    bridges = [
+        one for one in psutil.process_iter(["cmdline"])
+        if all(any(name in part for part in one.info["cmdline"] or []) for name in names)
+    ]  # fmt: skip
+    assert len(bridges) == int(engine.driver.name == "vm")
+    before = [one.num_fds() for one in bridges]
+    for _ in range(40):
+        with raw.Client(engine.endpoint) as client:
+            client.get("/_ping")
+    wait.until(
+        lambda: (
+            all(one.num_fds() <= first + 2 for one, first in zip(bridges, before, strict=True))
+            or not bridges
+        ),
+        what="the connections to be closed",
+    )
 
 
 def test_tls_wants_a_certificate_on_both_sides() -> None:

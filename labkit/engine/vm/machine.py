@@ -22,6 +22,7 @@ from humanize import naturalsize
 
 from labkit import wait
 from labkit.engine import places
+from labkit.engine.spec import began
 from labkit.engine.vm import programs
 from labkit.engine.vm.agent import Agent
 from labkit.engine.vm.image import MachineImage, here
@@ -143,7 +144,7 @@ class Machine:
     def end_process(self) -> None:
         """End QEMU, at once."""
         record = Record.read(self.id)
-        known = [record.process] if record and record.pid else self._started()
+        known = [record.process] if record and record.process else self._started()
         for process in filter(None, known):
             with contextlib.suppress(psutil.Error):
                 process.kill()
@@ -190,8 +191,7 @@ class Machine:
             "-serial", f"file:{at / 'console'}", "-pidfile", str(at / "pid"), "-daemonize",
         ])  # fmt: skip
         pid = int((at / "pid").read_text())
-        born, ports = psutil.Process(pid).create_time(), self._ports(record)
-        replace(record, pid=pid, born=born, ports=ports).write()
+        replace(record, pid=pid, born=began(psutil.Process(pid)), ports=self._ports(record)).write()
 
     def _ports(self, record: Record) -> tuple[int, ...]:
         """The loopback ports that it has got, in the order of those inside that they lead to."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from labkit.engine import places
-from labkit.engine.spec import Spec, is_born, owner
+from labkit.engine.spec import Spec, began, owner
 
 __all__ = ["Record", "folder", "records"]
 
@@ -73,7 +73,7 @@ class Record:
         """QEMU's process, if it runs."""
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(self.pid)
-            if self.pid and is_born(process, self.born):
+            if self.pid and began(process) == self.born:
                 return process if process.status() != psutil.STATUS_ZOMBIE else None
         return None
 
