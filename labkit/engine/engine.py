@@ -12,7 +12,7 @@ from typing import Self
 
 from docker import DockerClient
 
-from labkit import raw, sdk
+from labkit import raw, sdk, wait
 from labkit.endpoint import Certificates, Endpoint
 from labkit.engine import drivers, fleet, image
 from labkit.engine.certificates import Server
@@ -22,7 +22,7 @@ from labkit.engine.found import Found
 from labkit.engine.host import Host
 from labkit.engine.launch import certificates_of
 from labkit.engine.spec import Spec, owner
-from labkit.errors import EngineError
+from labkit.errors import EngineError, EngineNameTaken
 
 _TLS_PORT = 2376
 
@@ -85,6 +85,12 @@ class Engine:
         )  # fmt: skip
         spec = driver.fitted(asked, server=server)
         name = fleet.valid_name(name or f"engine-{secrets.token_hex(3)}")
+        for other in drivers.present():
+            if other.name != driver.name and name in [one.name for one in other.engines()]:
+                raise EngineNameTaken(
+                    f"An engine {name!r} runs already {other.words}.",
+                    hint=f"Engine.attach({name!r}) uses it; labkit down {name} ends it.",
+                )
         mine = owner()
         body = driver.start(name, spec, owner=mine, server=server, say=say)
         return cls(name=name, spec=spec, owner=mine, driver=driver, body=body)
@@ -98,6 +104,7 @@ class Engine:
         everyone = drivers.engines()
         for driver, found in everyone:
             if found.name == name:
+                wait.set_pace(driver.pace)
                 body = driver.wait(found)
                 return cls(name=name, spec=found.spec, owner=found.owner, driver=driver, body=body)
         running = ", ".join(found.name for _, found in everyone) or "none runs"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from labkit.errors import EngineError
 
 
 def _is_root() -> bool:
@@ -45,8 +48,18 @@ def scope() -> str:
 
 
 def make(folder: Path) -> Path:
-    """Make a folder for this user alone, and return it."""
+    """Make a folder for this user alone, and return it.
+
+    :raises EngineError: it is there, and somebody else's: in /tmp anybody can make one.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder == run():
+        about = folder.lstat()
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
+            raise EngineError(
+                f"{folder} is not this user's alone, so nothing is kept there.",
+                hint="Set LABKIT_HOME to a folder of your own, with a short path.",
+            )
     return folder
 
 

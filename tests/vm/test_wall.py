@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from labkit.engine import places
 from labkit.engine.engine import Engine
 from labkit.engine.vm.record import records
 
@@ -88,6 +90,15 @@ def _accepted(server: socket.socket) -> Iterator[object]:
 def _own_addresses() -> list[str]:
     found = (one for several in psutil.net_if_addrs().values() for one in several)
     return [one.address for one in found if one.family == socket.AF_INET][:3]
+
+
+def test_the_console_fills_nothing_of_this_machines(engine: Engine) -> None:
+    """What a guest writes there is not kept."""
+    before = shutil.disk_usage(places.run()).used
+    _as_root(engine, "dd if=/dev/zero bs=64k count=80 > /all/dev/ttyS0 2>/dev/null; true")
+    console = places.run() / "vm" / engine.body.id / "console"
+    assert console.stat().st_size < 2**20
+    assert shutil.disk_usage(places.run()).used - before < 2**22
 
 
 def test_even_its_kernel_in_pieces_leaves_this_machine_as_it_was(engine: Engine) -> None:

@@ -101,6 +101,8 @@ class Machine:
         """
         self._launch(_anonymous() if memory is None else _file(memory, shared=True))
         wait.until(self._awake, what="the machine to boot", timeout=60, interval=0.2)
+        with self.monitor() as qemu:
+            _silence(qemu)
 
     def restore(self, saved: Saved) -> None:
         """Start it from a saved state: it goes on where that one was.
@@ -113,6 +115,7 @@ class Machine:
             qemu.do("migrate-incoming", uri=f"exec:cat {shlex.quote(str(saved.devices))}")
             qemu.migrated()
             qemu.do("cont")
+            _silence(qemu)
 
     def save(self, saved: Saved) -> None:
         """Write its state, but for memory that is a file already, and end it."""
@@ -188,7 +191,8 @@ class Machine:
             "-chardev", f"socket,id=agent,path={_option(at / 'agent.sock')},server=on,wait=off",
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=labkit",
             "-qmp", f"unix:{_option(at / 'qmp.sock')},server=on,wait=off",
-            "-serial", f"file:{at / 'console'}", "-pidfile", str(at / "pid"), "-daemonize",
+            "-chardev", f"file,id=console,path={_option(at / 'console')}",
+            "-serial", "chardev:console", "-pidfile", str(at / "pid"), "-daemonize",
         ])  # fmt: skip
         pid = int((at / "pid").read_text())
         replace(record, pid=pid, born=began(psutil.Process(pid)), ports=self._ports(record)).write()
@@ -254,12 +258,19 @@ def _ignore_shared(qemu: Monitor) -> None:
     qemu.do("migrate-set-capabilities", capabilities=[capability])
 
 
+def _silence(qemu: Monitor) -> None:
+    """Keep no more of what the console says: a guest could fill this machine's disk with it."""
+    qemu.do("chardev-change", id="console", backend={"type": "null", "data": {}})
+
+
 def _forwards(record: Record) -> str:
     ports = record.ports or (0,) * len(record.forwarded)
     pairs = zip(ports, record.forwarded, strict=True)
     ways = [f",hostfwd=tcp:127.0.0.1:{port}-:{inside}" for port, inside in pairs]
-    for address, port in record.given.items():
-        command = shlex.join([sys.executable, "-I", _WAY, str(port)])
+    for address, server in record.given.items():
+        command = shlex.join(
+            [sys.executable, "-I", _WAY, str(folder(server)), str(folder(record.id))]
+        )
         ways.append(f",guestfwd=tcp:{address}:80-cmd:{_option(command)}")
     return "".join(ways)
 

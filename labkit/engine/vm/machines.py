@@ -77,11 +77,12 @@ class Machines:
 
     def reset(self, found: Found) -> VirtualMachine:
         """Put a pristine engine in the place of one that is there, or was."""
-        VirtualMachine(found.id).remove()
-        for one in fleet.folder(found.name).glob("*.sock"):  # also a proxy's
-            one.unlink(missing_ok=True)
-        record = _engine(found.name, found.spec, found.owner)
-        record.write()
+        with places.lock("names"):
+            VirtualMachine(found.id).remove()
+            for one in fleet.folder(found.name).glob("*.sock"):  # also a proxy's
+                one.unlink(missing_ok=True)
+            record = _engine(found.name, found.spec, found.owner)
+            record.write()
         with _cleaning_up(record):
             return _begun(record, say=_nothing)
 
@@ -135,10 +136,14 @@ class Machines:
 
     def sweep(self) -> list[str]:
         """Remove what nobody needs any more; the names."""
-        unwanted = [one for one in records() if _is_orphan(one)]
-        for one in unwanted:
-            _remove(one)
-        return [one.name for one in unwanted]
+        gone = []
+        for one in filter(_is_orphan, records()):
+            with places.lock("names"):  # somebody else may have removed it, and taken its name
+                still = Record.read(one.id)
+                if still and _is_orphan(still):
+                    _remove(still)
+                    gone.append(one.name)
+        return gone
 
     def down(self, *, images: bool) -> list[str]:
         """Remove all of this user's; the names."""
@@ -161,10 +166,10 @@ def _engine(name: str, spec: Spec, owner: str) -> Record:
     )  # fmt: skip
 
 
-def _given(names: Mapping[str, str]) -> dict[str, int]:
-    """The ways to what serves others, of those that are called so."""
-    serving = {one.address: one for one in records("hub", "mirror")}
-    return {address: _port(serving[address]) for address in names.values() if address in serving}
+def _given(names: Mapping[str, str]) -> dict[str, str]:
+    """The machines that serve others, of those that are called so, by address."""
+    serving = {one.address: one.id for one in records("hub", "mirror")}
+    return {address: serving[address] for address in names.values() if address in serving}
 
 
 def _port(record: Record) -> int:

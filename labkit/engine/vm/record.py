@@ -27,7 +27,7 @@ class Record:
     :param accelerator: QEMU's name for what it runs on.
     :param forwarded: the ports inside that loopback ports of this machine lead to.
     :param ports: those loopback ports, in the same order; they stay the same when it boots again.
-    :param given: what it is given of this machine: loopback ports, by address inside.
+    :param given: whom it may reach: machines that serve others, by address inside.
     :param address: what other machines call it, if it serves them.
     :param command: what it runs beside or in place of dockerd.
     :param network: the network that it is on, and ``at`` which address.
@@ -44,7 +44,7 @@ class Record:
     created: float = field(default_factory=time.time)
     forwarded: tuple[int, ...] = ()
     ports: tuple[int, ...] = ()
-    given: Mapping[str, int] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
     command: str = ""
     network: str = ""

@@ -149,7 +149,10 @@ class Port:
 
     def _more(self) -> None:
         data = os.read(self._file, 1 << 20)
-        if not data:  # nobody is connected
+        if not data:  # nobody is connected; what is left of a request is nobody's then
+            left, self._unread = self._unread, b""
+            if left:
+                raise ValueError(left)
             time.sleep(0.02)
         self._unread += data
 
