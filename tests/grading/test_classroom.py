@@ -188,7 +188,7 @@ def test_points_by_hand_hold_until_others_are_given(graded: Class) -> None:
     """They are given once, and are in the reports of every later run."""
     by_hand = graded.out.parent / "findings.csv"
     by_hand.write_text(
-        f"student,assignment,grade_id,points,reason\nbob,{LESSON},findings,2,Seen on paper.\n"
+        f"student,assignment,grade_id,points,reason\nbob,{LESSON},status-of,2,Seen on paper.\n"
     )
     _grade(graded.submitted, graded.out, "--resume", f"--overrides={by_hand}")
     said = _grade(graded.submitted, graded.out, "--resume")
@@ -209,7 +209,7 @@ def test_a_wrong_option_is_said_before_anything_is_graded(
 ) -> None:
     """Nothing is graded, and the message says what would be right."""
     before = (graded.out / "exercises.csv").read_bytes()
-    zoe = f"student,assignment,grade_id,points,reason\nzoe,{LESSON},findings,1,Wrong class.\n"
+    zoe = f"student,assignment,grade_id,points,reason\nzoe,{LESSON},status-of,1,Wrong class.\n"
     (graded.out.parent / "zoe.csv").write_text(zoe)
     options = tuple(one.replace("zoe.csv", f"{graded.out.parent}/zoe.csv") for one in options)
     said = _grade(graded.submitted, graded.out, *options)
