@@ -24,7 +24,7 @@ Look = Callable[[Engine], list[str]]
 def hub(driver: Driver) -> Iterator[Hub]:
     """A hub that the tests share; each gives it the budget that it needs."""
     with Hub.start(limit=None) as hub:
-        assert [one.id for one in driver.companions()] == [hub.body.id]
+        assert hub.body.id in [one.id for one in driver.companions()]
         yield hub
 
 

@@ -464,7 +464,7 @@ def test_search_and_sort(panel: ContainersPanel, engine: Engine, name: str) -> N
     assert names(panel, name) == [f"{name}-{suffix}" for suffix in "abc"]
     panel.sort("name", descending=True)
     assert names(panel, name) == [f"{name}-{suffix}" for suffix in "cba"]
-    panel.search = f"{name} never -c"
+    panel.search = f"never {name}-c"
     assert names(panel, name) == [f"{name}-c"]
     assert f">{name}-a</span>" not in page(panel.widget)
     panel.search = "no such words"
