@@ -116,7 +116,7 @@ class Cluster:
         begin = {
             "ListenAddr": f"0.0.0.0:{PORT}",
             "AdvertiseAddr": self.address(first),
-            "Spec": {"Dispatcher": {"HeartbeatPeriod": HEARTBEAT}},
+            "Spec": {"Dispatcher": {"HeartbeatPeriod": round(wait.paced(HEARTBEAT))}},
         }
         self.nodes[first].raw.post("/swarm/init", json=begin)
         tokens = self.nodes[first].raw.get("/swarm").json()["JoinTokens"]
