@@ -107,11 +107,11 @@ class Bridge:
                 asking = asyncio.create_task(ask(reader, far))
                 try:
                     while data := await far.read():
-                        with contextlib.suppress(OSError):  # the client has gone
+                        try:
                             writer.write(data)
                             await writer.drain()
-                            continue
-                        return
+                        except OSError:  # the client has gone
+                            return
                     writer.write_eof()
                 finally:
                     asking.cancel()

@@ -26,7 +26,7 @@ def mark(*parts: bytes | str) -> str:
     """A mark of all that an outcome depends on."""
     digest = hashlib.sha256()
     for part in parts:
-        content = part.encode(errors="surrogateescape") if isinstance(part, str) else part
+        content = part.encode() if isinstance(part, str) else part
         digest.update(len(content).to_bytes(8) + content)
     return digest.hexdigest()[:16]
 

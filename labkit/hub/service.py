@@ -1,4 +1,4 @@
-"""A container of the engine image that serves HTTP at a loopback port of this machine."""
+"""What serves HTTP at a loopback port of this machine, from a body beside those of engines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PORT = 80
 
 
 class Service:
-    """A container of the engine image that serves HTTP at a loopback port of this machine."""
+    """What serves HTTP at a loopback port of this machine, from a body beside those of engines."""
 
     kind = ""
 

@@ -56,7 +56,7 @@ def test_a_hub_as_mirror_gives_plain_names(hub: Hub) -> None:
 
 
 def test_behind_a_mirror_nobody_else_asks_the_hub(hub: Hub) -> None:
-    """The mirror is whom the hub serves, and who counts there."""
+    """The engine knows the mirror alone, and gets what is the hub's."""
     hub.change(limit=10)
     with Mirror.start(hub) as mirror, mirror.engine() as engine:
         engine.docker.images.remove("busybox")

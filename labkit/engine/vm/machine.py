@@ -37,9 +37,7 @@ MEMORY = "1G"
 _CPUS = 2
 _BOOT = "quiet panic=-1 mitigations=off"
 _CABLE, _FAR, _HUB = "cable", "far", 1  # what the second network card is plugged into, or not
-_FULL = (
-    "werror=report"  # if this machine's disk is full, who writes is told; QEMU would stand still
-)
+_FULL = "werror=report"  # where this machine's disk is full, who writes is told
 _ROOM = 256 * 2**20  # bytes that have to be free for a machine to be started
 _GROUP = "230.0.0.1"  # frames of a network of machines go there, on the loopback interface alone
 _WAY = str(Path(__file__).with_name("way.py"))
