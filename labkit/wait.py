@@ -15,7 +15,10 @@ PACE = "LABKIT_PACE"  # in the environment, so that a judge and a sandbox know i
 
 def set_pace(factor: float) -> None:
     """Say how many times longer than in a container things may take where engines live now."""
-    os.environ[PACE] = f"{factor:g}"
+    if factor == 1:
+        os.environ.pop(PACE, None)  # as it is where nobody has said anything
+    else:
+        os.environ[PACE] = f"{factor:g}"
 
 
 def paced(seconds: float) -> float:
