@@ -5,8 +5,9 @@ set -eu
 python=$(sh scripts/python.sh)
 echo "… Making .venv with $("$python" --version) and the pinned packages (once, one to two minutes)."
 "$python" -m venv --clear .venv
+# The lock is complete. A pip that resolved it again would look at newer releases, which have no hash.
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
-    --require-hashes --requirement requirements.lock
+    --no-deps --require-hashes --requirement requirements.lock
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --no-deps --no-build-isolation --editable .
 # Compiled once and on all cores: else every kernel of a user who writes no bytecode pays for it.

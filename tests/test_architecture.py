@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -126,11 +128,17 @@ def test_conda_users_get_the_same_packages() -> None:
     """environment.yml names every package that pyproject.toml needs, with the same lower bound."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda_names = {"docker": "docker-py", "prometheus-client": "prometheus_client"}
-    listed = re.findall(r"^\s+- ([a-z][\w-]*[>=<.\d]*)$", _environment(), re.MULTILINE)
+    listed = re.findall(r"^\s+- ([a-z][\w-]*[>=<.,\d]*)$", _environment(), re.MULTILINE)
     for requirement in project["dependencies"]:
         name = _name(requirement)
         wanted = requirement.replace(name, conda_names.get(name, name), 1)
         assert wanted in listed
+
+
+def test_a_notebook_is_opened_without_waiting_for_grammars() -> None:
+    """What jsonschema may import in its newer releases takes four seconds, at each start."""
+    program = "import sys, nbformat; sys.exit('rfc3987_syntax' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def _environment() -> str:

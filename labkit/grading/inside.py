@@ -21,12 +21,9 @@ from queue import Empty
 from typing import Any
 from urllib.parse import urlsplit
 
-# A grammar of internationalized addresses, which jsonschema imports where it finds it: 1.4 s.
-sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-
-import pytest  # noqa: E402 - after what makes it fast
-from nbval import plugin as nbval_plugin  # noqa: E402
-from nbval.kernel import RunningKernel  # noqa: E402
+import pytest
+from nbval import plugin as nbval_plugin
+from nbval.kernel import RunningKernel
 
 _SAID = 600  # letters of what a cell raised
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
