@@ -41,10 +41,21 @@ class Service:
         self.body.remove()
 
     def restart(self) -> None:
-        """Kill it and start it again: budgets are as new, images are kept."""
-        self.body.kill()
-        self.body.start()
-        self.look()
+        """Kill it and start it again: budgets are as new, images and its address are kept.
+
+        Whoever starts in between may be given its address; then it takes another try.
+
+        :raises WaitTimeout: somebody else goes on having its address.
+        """
+        before = self.address
+
+        def is_back() -> bool:
+            self.body.kill()
+            self.body.start()
+            self.look()
+            return self.address == before
+
+        wait.until(is_back, what=f"{before} to be free again", timeout=60, interval=0.5)
         self.wait()
 
     def look(self) -> None:
