@@ -20,7 +20,7 @@ from labkit.raw import Client
 if TYPE_CHECKING:
     from tests.browser.conftest import Screen
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 MANY = 200
 EVENTS_A_SECOND = 50
@@ -69,7 +69,7 @@ def test_the_focus_stays_in_a_crowd(screen: Screen, engine: Engine, crowd: list[
     expect(pause).to_be_focused()
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [5, 30])
 def test_fifty_events_a_second(
     screen: Screen, engine: Engine, app: App, crowd: list[str], seconds: int
 ) -> None:

@@ -51,6 +51,7 @@ def test_an_engine_dies_and_comes_back(blank: Screen, fresh_engine: Engine) -> N
         expect(screen.said).to_contain_text("Stopped after.")
 
 
+@pytest.mark.slow
 def test_a_log_survives_a_reset(blank: Screen, fresh_engine: Engine) -> None:
     """A page on a container that is gone with its engine says so, and leads back."""
     make(fresh_engine, "web")
@@ -79,6 +80,7 @@ def test_the_app_ends_and_is_started_anew(blank: Screen, engine: Engine) -> None
         expect(screen.page.get_by_role("alert")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_cut_connection_is_made_good(blank: Screen, app: App, run: Run) -> None:
     """A file or an answer that the network loses is asked for again, and nobody notices.
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 if TYPE_CHECKING:
     from tests.browser.conftest import LabServer, Notebook
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 LESSON = "04-management-app"
 SOLVED = Path(__file__).parents[2] / "notebooks" / f"{LESSON}.ipynb"
@@ -44,7 +44,6 @@ def own_row(lesson: Notebook, name: str) -> Locator:
     return lesson.cell("see-panel").locator(".widget-hbox").filter(has_text=name)
 
 
-@pytest.mark.slow
 def test_every_exercise_passes(lesson: Notebook) -> None:
     """With right answers each check says well done."""
     for check in ("list-route", "action-routes", "error-statuses", "own-panel", "guard"):

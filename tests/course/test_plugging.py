@@ -49,6 +49,7 @@ def _running(plugins: Plugins, *words: str) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_its_volumes_keep_what_is_written(tutor: Tutor) -> None:
     """The driver makes, finds, shares and removes volumes, and tells when it was started."""
     with bench(tutor) as plugins:
@@ -105,6 +106,7 @@ def _processes(word: str) -> list[int]:
     return [one.info["pid"] for one in found if word in (one.info["cmdline"] or [])]
 
 
+@pytest.mark.slow
 def test_an_engine_takes_its_plugins_along(engine: Engine, tutor: Tutor) -> None:
     """Stopped while a container has a volume of one, it leaves no process and no mount."""
     plugins, word = Plugins(tutor), secrets.token_hex(8)

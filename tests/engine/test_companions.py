@@ -137,20 +137,16 @@ def test_a_port_is_published_at_every_node(driver: Driver, cluster: Cluster) -> 
     }
     cluster.manager.raw.post("/services/create", json=spec)
     cluster.converged("served")
+
+    def answer(node: str) -> bytes:
+        ask = f"wget -q -T 5 -O - http://{cluster.address(node)}:8080/told || true"
+        return cluster.nodes[node].docker.containers.run(
+            "busybox", ["sh", "-c", ask], network_mode="host", remove=True
+        )
+
     try:
-        for node, engine in cluster.nodes.items():
-            command = [
-                "wget",
-                "-q",
-                "-T",
-                "5",
-                "-O",
-                "-",
-                f"http://{cluster.address(node)}:8080/told",
-            ]
-            said = engine.docker.containers.run(
-                "busybox", command, network_mode="host", remove=True
-            )
+        for node in cluster.nodes:  # word of a task may take half a minute to get there
+            said = wait.until(lambda node=node: answer(node), what="an answer", timeout=60)
             assert said == b"served\n"
     finally:
         cluster.manager.raw.delete("/services/served")

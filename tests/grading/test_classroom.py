@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.cli import app
 from labkit.engine import fleet
 from labkit.engine import host as hosts
 from labkit.grading.classroom import Classroom
@@ -57,10 +58,21 @@ class Class:
         return {row["grade_id"]: row["outcome"] for row in rows if row["student"] == student}
 
 
+def _options(submitted: Path, out: Path, *options: str) -> list[str]:
+    """The command line of one who grades."""
+    return [
+        "grade",
+        str(submitted),
+        f"--out={out}",
+        f"--course={NOTEBOOKS}",
+        "--timeout=60",
+        *options,
+    ]
+
+
 def _grade(submitted: Path, out: Path, *options: str) -> str:
     """Grade as an instructor does; what was printed, and why not, if it failed."""
-    command = [str(Path(sys.executable).with_name("labkit")), "grade", str(submitted)]
-    command += ["--out", str(out), f"--course={NOTEBOOKS}", "--timeout=60", *options]
+    command = [str(Path(sys.executable).with_name("labkit")), *_options(submitted, out, *options)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
@@ -205,14 +217,21 @@ def test_points_by_hand_hold_until_others_are_given(graded: Class) -> None:
     ],
 )
 def test_a_wrong_option_is_said_before_anything_is_graded(
-    graded: Class, options: tuple[str, ...], words: str
+    graded: Class,
+    options: tuple[str, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nothing is graded, and the message says what would be right."""
     before = (graded.out / "exercises.csv").read_bytes()
     zoe = f"student,assignment,grade_id,points,reason\nzoe,{LESSON},status-of,1,Wrong class.\n"
     (graded.out.parent / "zoe.csv").write_text(zoe)
     options = tuple(one.replace("zoe.csv", f"{graded.out.parent}/zoe.csv") for one in options)
-    said = _grade(graded.submitted, graded.out, *options)
+    monkeypatch.setattr(sys, "argv", ["labkit", *_options(graded.submitted, graded.out, *options)])
+    with pytest.raises(SystemExit, match=r"[12]"):
+        app()
+    said = capsys.readouterr().err
     assert words in said
     assert "What to do:" in said or "nowhere.csv" in said
     assert (graded.out / "exercises.csv").read_bytes() == before

@@ -242,6 +242,7 @@ def test_a_change_that_makes_no_sense_changes_nothing(hub_of: Callable[..., Hub]
         assert asker.left() == "2;w=21600"
 
 
+@pytest.mark.slow
 def test_published_versions_are_images_of_their_own(hub_of: Callable[..., Hub]) -> None:
     """An engine pays for each version once: for the index and for its child; then HEAD suffices."""
     hub = hub_of(limit=9, prefix=16)

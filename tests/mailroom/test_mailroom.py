@@ -110,6 +110,7 @@ def test_what_is_broken_stops_a_letter(room: Mailroom, hub: Hub, fault: str, way
     assert journey.said[journey.stuck]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", FAULTS["network"])
 def test_a_wrong_network_is_felt_if_a_cable_is_missing(room: Mailroom, way: str) -> None:
     """What is told to have been done is what has been done; an extra cable alone is not felt."""
@@ -131,6 +132,7 @@ def _cables(room: Mailroom) -> dict[str, Any]:
     return {name: one["NetworkSettings"]["Networks"] for name, one in inspected.items()}
 
 
+@pytest.mark.slow
 def test_one_tray_of_five_is_right(room: Mailroom) -> None:
     """The others are wrong in each of the ways."""
     ca = room["visitor"].files(TLS)["ca.pem"]
@@ -142,6 +144,7 @@ def test_one_tray_of_five_is_right(room: Mailroom) -> None:
     assert len(set(said)) == len(FLAWS) + 1
 
 
+@pytest.mark.slow
 def test_letters_are_lost_with_the_last_container_that_has_the_volume(room: Mailroom) -> None:
     """The volume is in memory: one of its two users may be restarted, not both at once."""
     names = ("mail-worker", "mail-store")
@@ -153,6 +156,7 @@ def test_letters_are_lost_with_the_last_container_that_has_the_volume(room: Mail
     assert room["store"].files("/letters/done") == {}
 
 
+@pytest.mark.slow
 def test_letters_that_waited_are_printed_when_the_press_is_back(room: Mailroom) -> None:
     """The worker comes again; nothing is lost."""
     room.client.post("/containers/mail-press/kill")
@@ -179,6 +183,7 @@ def test_nothing_is_left(engine: Engine) -> None:
         assert neighbour.journey().arrived
 
 
+@pytest.mark.slow
 def test_one_is_opened_in_place_of_another_of_its_name(engine: Engine) -> None:
     """A notebook's cell can be run again, and has a new mailroom with a new secret."""
     with Mailroom.open(engine.raw, "again") as first:

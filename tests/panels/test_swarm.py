@@ -111,6 +111,7 @@ def test_a_drained_node_loses_its_tasks(panel: SwarmPanel, page: Page) -> None:
     wait.until(lambda: not panel.button("worker-1", "drain").disabled, what="the buttons")
 
 
+@pytest.mark.slow
 def test_an_update_replaces_tasks_and_is_taken_back(panel: SwarmPanel, cluster: Cluster) -> None:
     """The row's button fills the form; another image that isn't there shows, and goes back."""
     before = {one.id for one in panel.tasks}
@@ -164,6 +165,7 @@ def test_somebody_who_was_faster_is_no_trouble(cluster: Cluster) -> None:
     assert [one.ok for one in outcomes] == [True] * 3, outcomes
 
 
+@pytest.mark.slow
 def test_a_lost_worker_is_shown(panel: SwarmPanel, cluster: Cluster, page: Page) -> None:
     """It is down, its tasks are wanted elsewhere, and it comes back."""
     cluster.stop_node("worker-1")

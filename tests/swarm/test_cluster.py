@@ -146,6 +146,7 @@ def test_a_worker_can_not_answer_for_the_cluster(cluster: Cluster) -> None:
     assert "worker-1" in unknown.value.hint
 
 
+@pytest.mark.slow
 def test_a_stopped_node_is_not_swept_away(cluster: Cluster) -> None:
     """Another engine's start, which removes what nobody needs, leaves a stopped node alone."""
     cluster.stop_node("worker-2")
