@@ -21,7 +21,8 @@ def test_a_published_port_answers_at_every_node(monkeypatch: pytest.MonkeyPatch)
     before = [one.id for one in records()]
     notebook = nbformat.read(LESSON, as_version=4)
     until = next(number for number, cell in enumerate(notebook.cells) if cell.id == "about-mesh")
-    notebook.cells = notebook.cells[:until]
+    end = nbformat.v4.new_code_cell("cluster.stop()\nlab.close()")
+    notebook.cells = [*notebook.cells[:until], end]
     where = {"metadata": {"path": str(LESSON.parent)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where).execute()
     asked = next(cell for cell in notebook.cells if cell.id == "mesh-asked")
