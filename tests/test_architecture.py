@@ -136,7 +136,7 @@ def test_conda_users_get_the_same_packages() -> None:
 
 
 def test_a_notebook_is_opened_without_waiting_for_grammars() -> None:
-    """What jsonschema may import in its newer releases takes four seconds, at each start."""
+    """What jsonschema may import in its newer releases takes a second and more, at each start."""
     program = "import sys, nbformat; sys.exit('rfc3987_syntax' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from labkit import wait
@@ -41,3 +43,10 @@ def test_it_waits_at_the_pace_of_where_engines_live(
     with pytest.raises(WaitTimeout, match=f"Waited {10 * pace} s in vain for it"):
         wait.until(lambda: None, what="it", interval=1, clock=clock, sleep=clock.sleep)
     assert clock.now == 10 * pace
+
+
+def test_the_usual_pace_leaves_nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where engines are containers, it is as where nobody has said anything."""
+    monkeypatch.setenv(wait.PACE, "5")
+    wait.set_pace(1)
+    assert wait.PACE not in os.environ

@@ -145,7 +145,7 @@ def test_a_port_is_published_at_every_node(driver: Driver, cluster: Cluster) -> 
         )
 
     try:
-        for node in cluster.nodes:  # word of a task may take half a minute to get there
+        for node in cluster.nodes:  # word of a task takes a while to get there
             said = wait.until(lambda node=node: answer(node), what="an answer", timeout=60)
             assert said == b"served\n"
     finally:
