@@ -114,7 +114,7 @@ def engines(client: docker.DockerClient) -> list[Found]:
                 spec=spec,
                 id=row["Id"],
                 owner=described[f"{LABEL}.owner"],
-                running=row["State"] in ("running", "created"),
+                running=row["State"] not in ("exited", "dead"),
                 created=row["Created"],
                 aside=row["Names"][0].startswith(f"/{ASIDE}"),
             )

@@ -23,10 +23,14 @@ class Found:
 
     @property
     def orphan(self) -> bool:
-        """Whether nobody needs it any more: the process that it was started for has ended."""
-        if self.aside or not (self.running or self.spec.cluster):
-            return True
-        return not (self.spec.keep or owner_lives(self.owner))
+        """Whether nobody needs it any more: the process that it was started for has ended.
+
+        One that does not run is its owner's, too, who may be about to start it again, or to read
+        its last words. One that is kept has no owner: it is needed as long as it runs.
+        """
+        if self.spec.keep:
+            return self.aside or not (self.running or self.spec.cluster)
+        return self.aside or not owner_lives(self.owner)
 
 
 @dataclass(frozen=True)

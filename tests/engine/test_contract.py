@@ -89,6 +89,20 @@ def test_an_engine_that_died_says_so() -> None:
         assert engine.alive
 
 
+def test_an_engine_that_ended_is_its_owners(fresh_engine: Engine) -> None:
+    """While its owner lives, nobody sweeps it: it can be started again, with what is on its disk.
+
+    The start of any other engine sweeps.
+    """
+    fresh_engine.docker.containers.create("busybox", name="mine")
+    fresh_engine.body.kill()
+    with Engine.start():
+        pass
+    fresh_engine.body.start()
+    Engine.attach(fresh_engine.name)  # waits for it
+    assert fresh_engine.docker.containers.get("mine")
+
+
 def test_programs_run_inside_and_files_go_in_and_out(engine: Engine) -> None:
     """A body has a system of its own: exit codes, files, environment."""
     engine.body.put(archives.pack([archives.File("etc/told", b"what was told")]))

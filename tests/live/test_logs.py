@@ -355,9 +355,9 @@ def test_engine_comes_back(fresh_engine: Engine) -> None:
     ended = "web has exited with code 0."
     with Listener(fresh_engine.endpoint, "web") as listener:
         listener.until("one", ended)
-        with fresh_engine.host.client() as host:
-            host.containers.get(fresh_engine.container_id).restart(timeout=0)
-        Engine.attach(fresh_engine.name)  # waits for it, and tells its last words if it has ended
+        fresh_engine.body.kill()
+        fresh_engine.body.start()
+        Engine.attach(fresh_engine.name)  # waits for it
         fresh_engine.raw.post("/containers/web/start")
         wait.until(lambda: listener.texts == ["one", "one"], what="the line of the second run")
         wait.until(lambda: listener.ends[-1] == ended, what="the second end")
