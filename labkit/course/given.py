@@ -6,6 +6,7 @@ the passwords of those who may sign in (``LABKIT_HUB_ACCOUNTS``, JSON by name).
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,15 @@ class GivenEngine:
         self.socket = socket
         self.endpoint = Endpoint(unix=socket)
         self.name = socket.stem
+
+    @cached_property
+    def _temporary(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="labkit-")
+
+    @property
+    def folder(self) -> Path:
+        """A folder on this machine that goes when it is given back."""
+        return Path(self._temporary.name)
 
     @cached_property
     def docker(self) -> DockerClient:
@@ -60,6 +70,8 @@ class GivenEngine:
         for name in ("docker", "raw"):
             if (opened := self.__dict__.pop(name, None)) is not None:
                 opened.close()
+        if temporary := self.__dict__.pop("_temporary", None):
+            temporary.cleanup()
 
 
 @dataclass(frozen=True)

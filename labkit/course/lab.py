@@ -17,6 +17,7 @@ from labkit.course.given import GivenEngine, GivenHub
 from labkit.course.hints import Hint
 from labkit.course.protocol import Connection, Verdict
 from labkit.endpoint import Endpoint
+from labkit.engine import places
 from labkit.engine.engine import Engine
 from labkit.errors import CourseError
 from labkit.hub.hub import NAME, Hub
@@ -87,6 +88,11 @@ class Lab:
     def raw(self) -> raw.Client:
         """A raw client: one method call, one HTTP request."""
         return self.engine.raw
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this machine for files of yours; it goes with the engine."""
+        return places.make(self.engine.folder / "own")
 
     @property
     def hub(self) -> Hub | GivenHub:

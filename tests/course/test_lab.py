@@ -16,7 +16,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 import labkit
-from labkit.course.lab import CheckFailed
+from labkit.course.given import GivenEngine
+from labkit.course.lab import CheckFailed, Lab
 from labkit.engine import fleet, host
 from labkit.errors import CourseError
 
@@ -66,6 +67,21 @@ def test_docker_from_env_talks_to_the_notebooks_engine(monkeypatch: pytest.Monke
     os.environ["DOCKER_HOST"] = "unix:///somewhere/else"
     lab.close()
     assert os.environ.pop("DOCKER_HOST") == "unix:///somewhere/else"
+
+
+def test_the_labs_folder_goes_with_the_engine() -> None:
+    """Files of a lesson's own are gone when the lab is closed; so where the engine is only lent."""
+    with labkit.lab("10-build") as lab:
+        (lab.folder / "kept").write_text("until the lab is closed")
+        lab.reset()
+        assert [path.name for path in lab.folder.iterdir()] == ["kept"]
+        folders = [lab.folder]
+        borrowing = Lab("10-build", GivenEngine(lab.socket))
+        (borrowing.folder / "kept").touch()
+        folders.append(borrowing.folder)
+        borrowing.close()
+        assert not folders[1].exists()
+    assert not folders[0].exists()
 
 
 def test_called_again_it_gives_a_fresh_engine() -> None:

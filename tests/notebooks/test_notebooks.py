@@ -160,7 +160,12 @@ def _tiny(path: Path, said: str) -> None:
 @pytest.mark.parametrize("version", ["20.10", "28.5"])
 @each
 def test_a_lesson_runs_on_every_engine_version(path: Path, version: str, tmp_path: Path) -> None:
-    """From lesson 06 on the outputs are the same there; before, versions are what one looks at."""
+    """From lesson 06 on the outputs are the same there; before, versions are what one looks at.
+
+    No lesson leaves a temporary file behind.
+    """
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
     sanitizer = tmp_path / "sanitize.cfg"
     any_version = (ROOT / "notebooks" / "sanitize.cfg").read_text() + ENGINE_VERSION
     sanitizer.write_text(any_version)
@@ -168,13 +173,14 @@ def test_a_lesson_runs_on_every_engine_version(path: Path, version: str, tmp_pat
     compared = strict if path.stem >= "06" else ["--nbval-lax"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *compared, *NBVAL[1:], str(path)],
-        env={**os.environ, "LABKIT_VERSION": version},
+        env={**os.environ, "LABKIT_VERSION": version, "TMPDIR": str(temporary)},
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.slow
