@@ -20,12 +20,11 @@ __all__ = ["NAME", "Hub", "Mirror", "engine"]
 NAME = "hub.lab"
 """What engines call the hub; an image of it is ``hub.lab/library/busybox``."""
 
-# HAProxy in a loop: Hub.change ends it, and it comes back with other budgets.
+# Each program in a loop: Hub.change and restart end it, and it comes back.
+_RUN_MIRROR = f"while true; do docker-registry serve {FOLDER}/registry.yml; sleep 0.05; done"
 _RUN_HUB = (
-    f"docker-registry serve {FOLDER}/registry.yml & "
-    f"while true; do haproxy -db -f {FOLDER}/haproxy.cfg; sleep 0.05; done"
+    f"{{ {_RUN_MIRROR}; }} & while true; do haproxy -db -f {FOLDER}/haproxy.cfg; sleep 0.05; done"
 )
-_RUN_MIRROR = f"exec docker-registry serve {FOLDER}/registry.yml"
 _MIRROR = "mirror.lab"  # what its engines call it
 _WHOLE_LOG = 10**9  # lines
 

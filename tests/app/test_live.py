@@ -123,6 +123,7 @@ def test_an_engine_that_is_gone(fresh_engine: Engine, connect: Callable[[App], A
         assert client.get("/api/engine").status_code == 200
 
 
+@pytest.mark.slow
 def test_fifty_events_a_second_and_a_slow_reader(
     fresh_engine: Engine, connect: Callable[[App], Any]
 ) -> None:

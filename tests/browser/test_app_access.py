@@ -76,7 +76,7 @@ def test_everything_has_a_name(screen: Screen, visit: Visit) -> None:
     assert {place: names for place, names in found.items() if names} == {}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_everything_can_be_read(screen: Screen, visit: Visit, theme: str) -> None:
     """All text has a contrast of 4.5 at least, in both themes."""
     screen.page.emulate_media(color_scheme="light" if theme == "light" else "dark")
@@ -86,6 +86,7 @@ def test_everything_can_be_read(screen: Screen, visit: Visit, theme: str) -> Non
     assert {place: texts for place, texts in found.items() if texts} == {}
 
 
+@pytest.mark.slow
 def test_a_narrow_screen_is_enough(screen: Screen, visit: Visit) -> None:
     """At 360 pixels nothing sticks out of the page, and buttons are where a thumb gets them."""
     screen.page.set_viewport_size({"width": 360, "height": 740})

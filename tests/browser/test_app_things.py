@@ -32,6 +32,7 @@ def clean(engine: Engine) -> Iterator[None]:
             engine.raw.delete(f"/images/{image['Id']}", params={"force": True})
 
 
+@pytest.mark.slow
 def test_stats_show_who_is_busy(screen: Screen, run: Run) -> None:
     """What runs is measured once a second; what does not is not there."""
     run("busy", *BUSY, HostConfig={"NanoCpus": 200_000_000})
@@ -93,6 +94,7 @@ def test_a_pull_that_fails_says_why(screen: Screen) -> None:
     expect(job.get_by_role("alert")).to_contain_text("127.0.0.1:1")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("clean")
 def test_connect_a_container_to_a_network(screen: Screen, engine: Engine, run: Run) -> None:
     """A network is created, a container joins and leaves it, and it is removed."""

@@ -67,6 +67,7 @@ def test_its_volumes_keep_what_is_written(tutor: Tutor) -> None:
         assert found["Enabled"] is False
 
 
+@pytest.mark.slow
 def test_what_a_bench_made_is_gone(tutor: Tutor) -> None:
     """Plugins in use, their volumes, the containers that have these, and images."""
     before = len(tutor.docker.images.list())

@@ -163,11 +163,7 @@ class lab:
     def check(*_): print("✓ status-of: 4 of 4 points")
 """,
 }
-QUICK = (
-    "an input transformer turns later cells into pass",
-    "an answer that equals everything",
-    "the judge sits in the kernel again",
-)
+QUICK = ("the judge sits in the kernel again",)
 # What a stranger asks the engine for, to have power over the machine below: each is refused.
 POWERS = {
     "a privileged container": "client.containers.run('busybox', 'true', privileged=True)",

@@ -223,7 +223,8 @@ def test_grading_that_was_ended_goes_on(
     grading = Grading(tmp_path, {"ann": solved(LESSON), "bob": slow, "cat": slow})
     with grading.start() as process:
         wait.until(lambda: "ann" in grading.outcomes(), what="the first result", timeout=100)
-        below = psutil.Process(process.pid).children(recursive=True)
+        me = psutil.Process(process.pid)
+        below = wait.until(lambda: me.children(recursive=True), what="the next ones to begin")
         leaves_nothing |= {process.pid, *(one.pid for one in below)}
         process.send_signal(end)
         said = process.communicate()[0]

@@ -93,14 +93,10 @@ def test_the_secret_is_in_no_plan_and_no_inspect(room: Mailroom) -> None:
     assert room["clerk"].files("/run/secrets") == {"stamp": room.stamp.encode()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "way"),
-    [
-        pytest.param(fault, way, marks=[pytest.mark.slow] if number else [])
-        for fault, ways in FAULTS.items()
-        for number, way in enumerate(ways)
-        if fault != "network"
-    ],
+    [(fault, way) for fault, ways in FAULTS.items() for way in ways if fault != "network"],
 )
 def test_what_is_broken_stops_a_letter(room: Mailroom, hub: Hub, fault: str, way: str) -> None:
     """Each way to break something is felt where it should be, and a new mailroom is well."""
@@ -172,6 +168,7 @@ def test_a_station_that_is_not_there_is_told_and_raises_nothing(room: Mailroom) 
         assert room.journey(patience=0.5).stuck == stuck
 
 
+@pytest.mark.slow
 def test_nothing_is_left(engine: Engine) -> None:
     """Also what somebody made there under the mailroom's name is gone; a neighbour stays."""
     with Mailroom.open(engine.raw, "mail-2") as neighbour:

@@ -60,8 +60,8 @@ def storm(engine: Engine, other_hand: Callable[[Client], Any]) -> Storm:
     return Storm(engine, other_hand)
 
 
-@pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.slow)])
-def test_storm(seconds: int, engine: Engine, storm: Storm, hand: Any, page: Any) -> None:
+@pytest.mark.slow
+def test_storm(engine: Engine, storm: Storm, hand: Any, page: Any) -> None:
     """After fifty events a second the panels show what there is, and have not grown."""
     hand.run("storm-runs")
     with ExitStack() as stack:
@@ -72,7 +72,7 @@ def test_storm(seconds: int, engine: Engine, storm: Storm, hand: Any, page: Any)
         storm.blow("storm-warm", 2)
         until_right(panel, hand)
         threads, widgets, memory = threading.active_count(), set(_instances), grown()
-        last = storm.blow("storm", seconds)
+        last = storm.blow("storm", 30)
         until_right(panel, hand)
         new = set(_instances) - widgets
         assert len(new) <= 8, "the row of the one container that stays"

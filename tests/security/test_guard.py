@@ -142,6 +142,7 @@ def test_a_broken_policy_refuses_everything(guarded: Guarded) -> None:
     assert guarded.engine.raw.get("/version").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_killed_plugin_means_refusal(guarded: Guarded) -> None:
     """Without an answer of the plugin the engine does nothing; with it, it goes on."""
     guarded.guard.kill()

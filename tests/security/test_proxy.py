@@ -312,6 +312,7 @@ def test_a_dead_proxy_is_a_dead_path(place: Place) -> None:
     assert place.proxy.alive
 
 
+@pytest.mark.slow
 def test_it_works_before_a_guarded_engine(place: Place) -> None:
     """Proxy and policy each have their say."""
     with Guard.on(place.engine, THREE_USERS), raw.Client(place.proxy.endpoint) as client:
