@@ -30,10 +30,11 @@ class Folder:
 
 @dataclass(frozen=True)
 class Link:
-    """A symbolic link in an archive."""
+    """A symbolic link in an archive; a hard one is to a file that comes before it."""
 
     name: str
     target: str
+    hard: bool = False
 
 
 def pack(entries: Iterable[File | Folder | Link]) -> bytes:
@@ -43,7 +44,8 @@ def pack(entries: Iterable[File | Folder | Link]) -> bytes:
         for entry in entries:
             info, content = tarfile.TarInfo(entry.name), b""
             if isinstance(entry, Link):
-                info.type, info.mode, info.linkname = tarfile.SYMTYPE, 0o777, entry.target
+                info.type = tarfile.LNKTYPE if entry.hard else tarfile.SYMTYPE
+                info.mode, info.linkname = 0o755 if entry.hard else 0o777, entry.target
             elif isinstance(entry, Folder):
                 info.type, info.mode = tarfile.DIRTYPE, entry.mode
             else:
@@ -53,7 +55,7 @@ def pack(entries: Iterable[File | Folder | Link]) -> bytes:
 
 
 def unpack(archive: bytes) -> dict[str, bytes]:
-    """The plain files in a tar: name to content."""
+    """The plain files in a tar, under each of their names: name to content."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        files = {one.name: tar.extractfile(one) for one in tar if one.isfile()}
+        files = {one.name: tar.extractfile(one) for one in tar if one.isfile() or one.islnk()}
         return {name: file.read() for name, file in files.items() if file}

@@ -165,7 +165,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"LABKIT_HOME": str(home), "LABKIT_HOST": host.find().endpoint.url}
 
 
-@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "signal_sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_the_command_leaves_nothing(
     elsewhere: dict[str, str], signal_sent: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:

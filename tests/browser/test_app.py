@@ -157,6 +157,7 @@ def test_create_from_the_dialog(screen: Screen, engine: Engine) -> None:
     assert made["HostConfig"]["PortBindings"]["80/tcp"][0]["HostPort"] == "18080"
 
 
+@pytest.mark.slow
 def test_many_are_stopped_at_once(screen: Screen, engine: Engine, run: Run) -> None:
     """What is selected is stopped, what is not goes on, and the message sums it up."""
     for name in ("one", "two", "three", "bystander"):

@@ -607,6 +607,7 @@ def test_create_names_the_wrong_field(panel: ContainersPanel, engine: Engine, na
     assert "No such image" in page(panel.widget)
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_two_hundred_rows(fresh_engine: Engine) -> None:
     """Two hundred containers are two hundred rows of eight widgets; a search makes none anew."""

@@ -37,6 +37,7 @@ def test_busy_and_idle(engine: Engine, hand: Any, name: str, page: Callable[[Any
         assert page(panel).count('<svg class="lk-spark"') == 6
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_one_thread_for_many(engine: Engine, hand: Any, name: str) -> None:
     """Ten containers cost no more threads than one; who stops leaves, who starts comes."""
