@@ -30,7 +30,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Link:
-    """A symbolic link in an archive; a hard one is to a file that comes before it."""
+    """Another name in an archive: a symbolic link, or a hard one to a file before it."""
 
     name: str
     target: str
@@ -56,6 +56,11 @@ def pack(entries: Iterable[File | Folder | Link]) -> bytes:
 
 def unpack(archive: bytes) -> dict[str, bytes]:
     """The plain files in a tar, under each of their names: name to content."""
+    found: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        files = {one.name: tar.extractfile(one) for one in tar if one.isfile() or one.islnk()}
-        return {name: file.read() for name, file in files.items() if file}
+        for entry in tar:
+            if file := tar.extractfile(entry) if entry.isfile() else None:
+                found[entry.name] = file.read()
+            elif entry.islnk() and entry.linkname in found:  # else it is to what is no plain file
+                found[entry.name] = found[entry.linkname]
+    return found

@@ -167,7 +167,8 @@ def _describe(found: Found) -> dict[str, Any]:
         "version": found.spec.version,
         "socket": str(fleet.folder(found.name) / "docker.sock"),
         "started": found.created,
-        "owner": _whose(found.owner, keep=found.spec.keep, orphan=found.orphan),
+        "owner": _whose(found.owner, keep=found.spec.keep, orphan=found.orphan)
+        + ("" if found.running else " (it has ended)"),
         "tcp": found.spec.tcp,
     }
 

@@ -8,7 +8,7 @@
     │   └── HostPermissionError  there is one, but this user may not use it
     ├── EngineError              an engine could not be started, found or reached
     │   ├── VersionNotOffered    no engine image for that version
-    │   ├── EngineNameTaken      an engine of that name runs already
+    │   ├── EngineNameTaken      an engine of that name is there already
     │   └── EngineGone           it was there, and answers no more
     ├── APIError                 the Engine API answered with an error status
     │   ├── BadRequest           400
@@ -56,7 +56,7 @@ class VersionNotOffered(EngineError):
 
 
 class EngineNameTaken(EngineError):
-    """An engine of that name runs already."""
+    """An engine of that name is there already."""
 
 
 class EngineGone(EngineError):

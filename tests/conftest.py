@@ -13,6 +13,18 @@ import pytest
 from labkit.endpoint import Endpoint
 from labkit.engine.engine import Engine
 
+# What takes longest begins first, so that no worker is left alone with it.
+LONGEST = ("notebooks/07-swarm", "notebooks/13-capstone", "tests/browser/", "notebooks/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests into the order in which they shall begin; a file's stay together."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    return next((n for n, one in enumerate(LONGEST) if item.nodeid.startswith(one)), len(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:

@@ -91,7 +91,12 @@ class Lab:
 
     @property
     def folder(self) -> Path:
-        """A folder of this machine for files of yours; it goes with the engine."""
+        """A folder on this machine for files of yours; it goes when the lab is closed.
+
+        :raises CourseError: the lab is closed.
+        """
+        if self._closed:
+            raise CourseError(f"The lab of {self.notebook} is closed.", hint="Run the first cell.")
         return places.make(self.engine.folder / "own")
 
     @property

@@ -74,7 +74,7 @@ class Engine:
         :param say: is told what takes long, and why.
         :raises HostError: there is no Docker to start it on.
         :raises VersionNotOffered: the kit has no such version.
-        :raises EngineNameTaken: an engine of that name runs already.
+        :raises EngineNameTaken: an engine of that name is there already.
         :raises EngineError: it did not come up; nothing is left behind.
         """
         image.offered(version)
@@ -88,7 +88,7 @@ class Engine:
         for other in drivers.present():
             if other.name != driver.name and name in [one.name for one in other.engines()]:
                 raise EngineNameTaken(
-                    f"An engine {name!r} runs already {other.words}.",
+                    f"An engine {name!r} is there already {other.words}.",
                     hint=f"Engine.attach({name!r}) uses it; labkit down {name} ends it.",
                 )
         mine = owner()

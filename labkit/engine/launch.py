@@ -60,7 +60,7 @@ class Launch:
         except APIError as failed:
             if failed.status_code == HTTPStatus.CONFLICT:
                 raise EngineNameTaken(
-                    f"An engine {self.name!r} runs already, or is just being started.",
+                    f"An engine {self.name!r} is there already, or is just being started.",
                     hint=f"Engine.attach({self.name!r}) uses it; labkit down {self.name} ends it.",
                 ) from failed
             fleet.remove_folder(fleet.folder(self.name))

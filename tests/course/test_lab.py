@@ -82,6 +82,8 @@ def test_the_labs_folder_goes_with_the_engine() -> None:
         borrowing.close()
         assert not folders[1].exists()
     assert not folders[0].exists()
+    with pytest.raises(CourseError, match="closed"):
+        assert lab.folder
 
 
 def test_called_again_it_gives_a_fresh_engine() -> None:

@@ -91,7 +91,6 @@ def test_the_command_line(hub: Hub, tmp_path: Path) -> None:
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.slow
 @pytest.mark.engine
 def test_a_hub_that_stays(tmp_path: Path) -> None:
     """``hub up`` prints its address and passwords; ``up --hub`` starts an engine that uses it."""

@@ -73,7 +73,6 @@ def test_the_nodes_are_known_by_name_and_role(cluster: Cluster) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_service_moves_away_from_a_dead_node_and_one_cut_off(cluster: Cluster) -> None:
     """Its tasks run elsewhere then; the node comes back at its old address, ready for work."""
     raw = cluster.manager.raw
@@ -182,7 +181,6 @@ def test_nothing_is_left(traces: Look, left: Left) -> None:
     assert left("never") == []
 
 
-@pytest.mark.slow
 def test_a_killed_program_s_cluster_is_reaped(left: Left) -> None:
     """Whoever starts an engine next takes away what a killed program left, its network too."""
     with subprocess.Popen([sys.executable, "-c", ABANDON], stdout=subprocess.PIPE) as running:

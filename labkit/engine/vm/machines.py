@@ -64,7 +64,7 @@ class Machines:
         with places.lock("names"):
             if any(one.name == name for one in records("engine")):
                 raise EngineNameTaken(
-                    f"An engine {name!r} runs already, or is just being started.",
+                    f"An engine {name!r} is there already, or is just being started.",
                     hint=f"Engine.attach({name!r}) uses it; labkit down {name} ends it.",
                 )
             fleet.make_folder(name)
