@@ -19,6 +19,7 @@ from labkit.course.rehearsal import MOST, Clock, read, rehearsed
 from labkit.endpoint import Endpoint
 from labkit.engine import fleet, host
 from labkit.engine.engine import Engine
+from labkit.engine.spec import owner
 from labkit.errors import CourseError, EngineError
 from labkit.hub.hub import Hub
 
@@ -118,11 +119,9 @@ def own_lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def hubs() -> set[str]:
-    """Return the ids of all hubs on the host engine."""
+    """Return the ids of this process's hubs: neighbours have theirs."""
     with host.find().client() as client:
-        wanted = [f"{name}={value}" for name, value in fleet.mine("hub").items()]
-        found = client.api.containers(all=True, filters={"label": wanted})
-        return {str(one["Id"]) for one in found}
+        return {one.id for one in fleet.companions(client) if one.owner == owner()}
 
 
 @pytest.mark.engine
