@@ -5,8 +5,8 @@
 RUN := .venv/bin
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 \
 	--nbval-sanitize-with=notebooks/sanitize.cfg
-# In the order of tests/conftest.py. One more than two cores, for much is waiting.
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+# In the order of tests/conftest.py.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 WHAT := notebooks tests
 SUBMITTED := submitted
 OUT := graded

@@ -110,6 +110,7 @@ def test_one_stream(kind: Any, engine: Engine, hand: Any, name: str) -> None:
     hand.run(name)
     wait.until(lambda: listeners(engine) == 0, what="the other tests' streams to end")
     with opened(kind, engine):
+        wait.until(lambda: listeners(engine), what="its stream to begin")
         assert listeners(engine) == 1
     wait.until(lambda: listeners(engine) == 0, what="the stream to end")
 
