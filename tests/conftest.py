@@ -14,7 +14,7 @@ from labkit.endpoint import Endpoint
 from labkit.engine.engine import Engine
 
 # What takes longest begins first, so that no worker is left alone with it.
-LONGEST = ("notebooks/07-swarm", "notebooks/13-capstone", "tests/browser/", "notebooks/")
+LONGEST = ("notebooks/07-swarm", "notebooks/13-capstone", "notebooks/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

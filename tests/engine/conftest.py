@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def _traces(engine: Engine) -> list[str]:
     left = [one for one in commands if any(name in one for name in names)]
     left += [str(one) for one in (engine.folder,) if one.exists()]
     for root in (places.run(), places.home() / "vm"):
-        left += [str(one) for one in root.rglob(f"*{engine.body.id}*")]
+        for path, folders, files in os.walk(root):  # neighbours' folders may go meanwhile
+            left += [f"{path}/{one}" for one in [*folders, *files] if engine.body.id in one]
     left += [one.name for one in engine.driver.engines() if one.name == engine.name]
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     return left + [one for one in mounts if engine.body.id in one]
