@@ -5,7 +5,7 @@
 RUN := .venv/bin
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 \
 	--nbval-sanitize-with=notebooks/sanitize.cfg
-# In the order of tests/conftest.py.
+# tests/conftest.py says what begins first.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 WHAT := notebooks tests
 SUBMITTED := submitted

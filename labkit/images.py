@@ -77,8 +77,8 @@ def _layer(busybox: bytes, applets: Iterable[str]) -> bytes:
         File("etc/group", b"root:x:0:\nnogroup:x:65534:\n"),
         File("bin/busybox", busybox, 0o755),
     ]
-    # Hard links, as in Docker Hub's busybox: four hundred symbolic ones are four hundred inodes,
-    # which each engine has to make at its start, and to remove at its end.
+    # Hard links: four hundred symbolic ones are four hundred inodes, which each engine has to make
+    # at its start, and to remove at its end.
     links = [Link(f"bin/{name}", "bin/busybox", hard=True) for name in applets if name != "busybox"]
     return pack([*folders, Folder("tmp", 0o1777), *files, *links])
 
