@@ -44,7 +44,7 @@ def note_down(file: Path) -> None:
     if not _bridge_exists():
         _run("ip", "link", "add", bridge(), "type", "bridge")
         _run("ip", "addr", "add", _free_subnet(), "dev", bridge())
-        _run("ip", "link", "set", bridge(), "up")
+    _run("ip", "link", "set", bridge(), "address", _bridge_address(), "up")
 
 
 def take_back(file: Path) -> None:
@@ -91,6 +91,15 @@ def _bridge_exists() -> bool:
         return bool(socket.if_nametoindex(bridge()))
     except OSError:
         return False
+
+
+def _bridge_address() -> str:
+    """The bridge's hardware address, the same for as long as it lives.
+
+    A bridge that was given none takes the lowest one of its ports, another one whenever a port
+    comes or goes. What is connected to it goes on sending to the former one for up to a minute.
+    """
+    return ":".join(["02", "42", *re.findall("..", places.scope())])
 
 
 def _uncounted(line: str) -> str:

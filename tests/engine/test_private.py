@@ -37,6 +37,20 @@ def ip(what):
     done = subprocess.run(["ip", "-o", what], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
+def bridge_address():
+    [line] = [line for line in ip("link") if firewall.bridge() + ":" in line]
+    return re.search(r"link/ether (\\S+)", line)[1]
+
+def bridge_addresses():
+    # The bridge's own: before, while and after there is a port whose address is lower.
+    port = ["ip", "link", "add", "port0", "address", "02:00:00:00:00:01", "type", "veth"]
+    yield bridge_address()
+    subprocess.run(port, check=True)
+    subprocess.run(["ip", "link", "set", "port0", "master", firewall.bridge()], check=True)
+    yield bridge_address()
+    subprocess.run(["ip", "link", "delete", "port0"], check=True)
+    yield bridge_address()
+
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 before = machine()
 try:
@@ -48,10 +62,13 @@ try:
 except HostError as failed:
     endpoint, error, again = None, failed.message, None
 during = machine()
-stopped = private.stop()
+try:
+    addresses = [] if error else list(bridge_addresses())
+finally:
+    stopped = private.stop()
 print(json.dumps({
     "before": before, "during": during, "after": machine(), "error": error, "again": again,
-    "stopped": stopped, "stopped_again": private.stop(),
+    "addresses": addresses, "stopped": stopped, "stopped_again": private.stop(),
     "socket_left": bool(endpoint and endpoint.unix.exists()),
 }))
 """
@@ -91,6 +108,14 @@ def test_stopping_it_leaves_the_machine_as_it_was(home: Path, options: tuple[str
     assert str(home) not in Path("/proc/self/mountinfo").read_text()
     commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
     assert not [command for command in commands if str(home) in " ".join(command)]
+
+
+@pytest.mark.engine
+def test_neighbours_that_come_and_go_leave_its_bridge_its_address(home: Path) -> None:
+    """Else what an engine sends is lost for up to a minute when another one ends."""
+    addresses = _in_a_network_of_its_own(home)["addresses"]
+    assert len(addresses) == 3
+    assert len(set(addresses)) == 1
 
 
 @pytest.mark.engine
