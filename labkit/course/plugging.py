@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
-import json
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +14,6 @@ from labkit import errors
 from labkit.archives import File, pack
 from labkit.course.exercise import Tutor
 from labkit.hub.hub import NAME
-from labkit.hub.settings import KEEPER
 from labkit.plugins.bundle import SERVER, bundle, exported
 
 __all__ = ["FOLDERS", "Plugins", "bench"]
@@ -80,7 +77,7 @@ class Plugins:
         """A plugin that is not enabled, of an image's files or of none; its name."""
         name = name or f"{self._tutor.stock.name()}:latest"
         docker = self._tutor.docker
-        files = exported(docker, image) if image else pack([File("seed", _seed().encode())])
+        files = exported(docker, image) if image else _files()
         kind = {"Content-Type": "application/x-tar"}
         body = bundle(config, files)
         self._tutor.raw.post("/plugins/create", params={"name": name}, data=body, headers=kind)
@@ -95,16 +92,8 @@ class Plugins:
         self._tutor.raw.post(f"/plugins/{name}/disable")
 
     def publish(self, config: JSON) -> str:
-        """Put a plugin without a file into the hub, and keep none here; its name there."""
-        name = f"{NAME}/library/{self._tutor.stock.name()}:1"
-        raw = self._tutor.raw
-        self.create(config, name=name)
-        headers = {"X-Registry-Auth": self._account()}
-        said = raw.post(f"/plugins/{name}/push", headers=headers).text
-        raw.delete(f"/plugins/{name}")
-        if "errorDetail" in said:
-            raise errors.EngineError(f"The hub did not take {name}: {said[-300:]}")
-        return name
+        """Put a plugin that can't run into the hub, and none onto the engine; its name there."""
+        return self._tutor.hub.push_plugin(config, _files(), self._tutor.stock.name())
 
     def found(self, name: str) -> JSON | None:
         """What the engine tells of a plugin; None when there is none."""
@@ -116,15 +105,15 @@ class Plugins:
         """A volume of that driver."""
         return str(self._tutor.stock.volume(driver=driver).name)
 
-    def _account(self) -> str:
-        password = self._tutor.hub.accounts[KEEPER].password
-        account = {"username": KEEPER, "password": password, "serveraddress": NAME}
-        return base64.urlsafe_b64encode(json.dumps(account).encode()).decode()
-
 
 def _seed() -> str:
     """What makes a plugin's files its own: an engine refuses two plugins that have the same."""
     return secrets.token_hex(8)
+
+
+def _files() -> bytes:
+    """The files of a plugin that can't run: one, and no other plugin has it."""
+    return pack([File("seed", _seed().encode())])
 
 
 @contextlib.contextmanager

@@ -157,6 +157,16 @@ class Hub(Service):
                 names.append(f"{NAME}/{repository}/{short}:{tag}")
         return names
 
+    def push_plugin(self, config: Mapping[str, Any], rootfs: bytes, name: str) -> str:
+        """Put a plugin into the hub, past any engine; what engines call it.
+
+        :param config: its ``config.json``.
+        :param rootfs: a tar of its files.
+        """
+        with stock.Pusher(self.url, self.accounts[KEEPER].token) as pusher:
+            pusher.push_plugin(config, rootfs, f"library/{name}", "1")
+        return f"{NAME}/library/{name}:1"
+
     def publish(self, name: str, versions: int) -> list[str]:
         """Put a small program into the hub, in so many versions, each of them another image.
 
@@ -171,6 +181,9 @@ class Hub(Service):
             for tag in tags:
                 pusher.push(stock.version(base, name, tag), f"library/{name}", tag)
         return [f"{NAME}/library/{name}:{tag}" for tag in tags]
+
+    def _sign(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.accounts[KEEPER].token}"}
 
     def _fill(self, *, python: bool) -> None:
         with stock.Pusher(self.url, self.accounts[KEEPER].token) as pusher:

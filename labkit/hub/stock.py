@@ -1,4 +1,4 @@
-"""Putting images into a registry as ``docker push`` does, without a Docker: the Registry API v2.
+"""Putting images and plugins into a registry without a Docker: the Registry API v2.
 
 Each image goes in as an index with two children, as images built today do: the image itself, and
 a note on who built it, for no platform.
@@ -24,6 +24,7 @@ _DOCKER = "application/vnd.docker"
 INDEX = f"{_DOCKER}.distribution.manifest.list.v2+json"
 MANIFEST = f"{_DOCKER}.distribution.manifest.v2+json"
 _CONFIG = f"{_DOCKER}.container.image.v1+json"
+_PLUGIN = f"{_DOCKER}.plugin.v1+json"
 _LAYER = f"{_DOCKER}.image.rootfs.diff.tar.gzip"
 _OCI = "org.opencontainers.image"
 _TIMEOUT = 120  # the registry waits for the disk
@@ -102,14 +103,27 @@ class Pusher:
             self._put(repository, tag, index, INDEX)
         return _digest(index)
 
-    def _manifest(self, repository: str, config: bytes, layers: list[bytes]) -> bytes:
+    def push_plugin(
+        self, config: Mapping[str, Any], rootfs: bytes, repository: str, tag: str
+    ) -> None:
+        """Push a plugin of this configuration, whose files are in the tar ``rootfs``.
+
+        :raises EngineError: the registry does not take it.
+        """
+        whole = _json({**config, "rootfs": {"type": "layers", "diff_ids": [_digest(rootfs)]}})
+        manifest = self._manifest(repository, whole, [self._gzipped(rootfs)], kind=_PLUGIN)
+        self._put(repository, tag, manifest, MANIFEST)
+
+    def _manifest(
+        self, repository: str, config: bytes, layers: list[bytes], kind: str = _CONFIG
+    ) -> bytes:
         for blob in (config, *layers):
             self._blob(repository, blob)
         manifest = _json(
             {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST,
-                "config": _described(_CONFIG, config),
+                "config": _described(kind, config),
                 "layers": [_described(_LAYER, layer) for layer in layers],
             }
         )

@@ -211,6 +211,7 @@ def test_a_restart_keeps_images_and_forgets_budgets(hub_of: Callable[..., Hub]) 
         assert asker.left() == "0;w=21600"
         hub.restart()
         assert asker.left() == "1;w=21600"
+        assert asker.ask("GET", BUSYBOX).status_code == 200
 
 
 def test_a_running_hub_takes_other_budgets(hub_of: Callable[..., Hub]) -> None:
