@@ -6,7 +6,7 @@ RUN := .venv/bin
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=120 \
 	--nbval-sanitize-with=notebooks/sanitize.cfg
 # tests/conftest.py says what begins first.
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 WHAT := notebooks tests
 SUBMITTED := submitted
 OUT := graded
