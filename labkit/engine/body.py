@@ -57,10 +57,6 @@ class Container:
         ports = self._described()["NetworkSettings"]["Ports"]
         return int((ports.get(f"{inside}/tcp") or [{}])[0].get("HostPort", 0))
 
-    def served_at(self, network: str) -> tuple[str, int]:
-        """Its port 80 at its address on that network."""
-        return str((self._on(network) or {}).get("IPAddress", "")), 80
-
     def put(self, archive: bytes, path: str = "/") -> None:
         """Unpack a tar in it (``PUT /containers/{id}/archive``)."""
         with self._api() as api:

@@ -52,9 +52,6 @@ class Body(Protocol):
     def port(self, inside: int) -> int:
         """The loopback port of this machine that leads to a TCP port inside."""
 
-    def served_at(self, network: str) -> tuple[str, int]:
-        """Where this machine reaches its port 80 the way that others on that network do."""
-
     def put(self, archive: bytes, path: str = "/") -> None:
         """Unpack a tar inside."""
 

@@ -8,9 +8,11 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from labkit import wait
 from labkit.course.judge import Judge, serve
@@ -109,7 +111,7 @@ def lent(
     """
     wanted = lesson(assignment).hub
     with contextlib.ExitStack() as stack:
-        hub = stack.enter_context(Hub.start(**wanted, say=_nothing)) if wanted else None
+        hub = stack.enter_context(_hub(wanted)) if wanted else None
         network, known = stack.enter_context(_apart(hub)) if hub else (fence.ALONE, {})
         engine = stack.enter_context(
             Engine.start(
@@ -125,19 +127,24 @@ def lent(
         seat.link(engine.socket, ENGINE)
         seat.env |= {"LABKIT_SOCKET": f"{SEAT}/{ENGINE}", wait.PACE: f"{wait.paced(1):g}"}
         if hub:
-            _bring_hub(seat, hub, network)
+            _bring_hub(seat, hub)
         seat.judged_by(Judge(assignment, engine.endpoint, hub=hub, seat=seat, heard=heard))
         yield seat
         seat.settle(seconds=30)
 
 
-def _bring_hub(seat: Lent, hub: Hub, network: str) -> None:
-    """Have the sandbox find the hub where it is on this machine.
+def _hub(settings: Mapping[str, Any]) -> Hub:
+    """A hub for one learner: whoever asks it, by whichever way, spends the same budget.
 
-    The way there is the engine's network, so that both spend one budget, as in the lesson.
+    The engine, the sandbox and the judge come from addresses that have nothing in common.
     """
-    way = hub.body.served_at(network)
-    relay.start(seat.listen(HUB), partial(socket.create_connection, way))
+    return Hub.start(**{**settings, "prefix": 0}, say=_nothing)
+
+
+def _bring_hub(seat: Lent, hub: Hub) -> None:
+    """Have the sandbox find the hub where it is on this machine."""
+    where = urlsplit(hub.url)
+    relay.start(seat.listen(HUB), partial(socket.create_connection, (where.hostname, where.port)))
     passwords = {name: one.password for name, one in hub.accounts.items() if one.password}
     seat.env |= {"LABKIT_HUB": hub.url, "LABKIT_HUB_ACCOUNTS": json.dumps(passwords)}
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from docker import DockerClient
 
 from labkit import wait
 from labkit.course.release import student_version
@@ -82,23 +83,17 @@ def leaves_nothing() -> Iterator[set[int]]:
 
     Yields those processes' ids, at first this one's; other tests may be at work beside this one.
     """
-    begin, processes = int(time.time()), {os.getpid()}
+    processes = {os.getpid()}
     folders, threads = set(places.run().iterdir()), threading.active_count()
-    yield processes
-    wait.until(lambda: threading.active_count() <= threads, what="the threads to end")
-    with hosts.find().client() as client:
-        asked = {"since": begin, "until": int(time.time()) + 1, "decode": True}
-        scope = {"label": [f"{LABEL}.scope={places.scope()}"], "event": ["create"]}
-        told = [one["Actor"] for one in client.api.events(filters=scope, **asked)]
-        made = [
-            one
-            for one in told
-            if int(one["Attributes"].get(f"{LABEL}.owner", ":0:").split(":")[-2]) in processes
-        ]
+    with hosts.find().client() as client, _heard(client) as told:
+        yield processes
+        wait.until(lambda: threading.active_count() <= threads + 1, what="the threads to end")
+        made = [one["Actor"] for one in told() if _is_of(one, processes)]
         ids = {one["ID"] for one in made}
-        mounted = client.api.events(filters={"type": ["volume"], "event": ["mount"]}, **asked)
         volumes = {
-            one["Actor"]["ID"] for one in mounted if one["Actor"]["Attributes"]["container"] in ids
+            one["Actor"]["ID"]
+            for one in told()
+            if one["Action"] == "mount" and one["Actor"]["Attributes"]["container"] in ids
         }
         there = {one["Id"] for one in client.api.containers(all=True)}
         there |= {one["Id"] for one in client.api.networks()}
@@ -109,6 +104,41 @@ def leaves_nothing() -> Iterator[set[int]]:
     assert [one for one in ids if one in everything] == []
     names = {one["Attributes"].get(f"{LABEL}.name", "") for one in made}
     assert [one for one in set(places.run().iterdir()) - folders if one.name in names] == []
+
+
+@contextlib.contextmanager
+def _heard(client: DockerClient) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Listen to what is made and mounted, and tell all of it so far.
+
+    While it happens: of what has been, an engine knows no more than its last 256 events.
+    """
+    events: list[dict[str, Any]] = []
+    stream = client.api.events(filters={"event": ["create", "mount"]}, decode=True)
+
+    def listen() -> None:
+        for event in stream:
+            events.append(event)  # noqa: PERF402 - a list that is read meanwhile
+
+    def so_far() -> list[dict[str, Any]]:
+        last = client.volumes.create()
+        wait.until(lambda: last.name in str(events), what="the last event")
+        last.remove()
+        return list(events)
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    try:
+        yield so_far
+    finally:
+        stream.close()
+        listener.join()
+
+
+def _is_of(event: dict[str, Any], processes: set[int]) -> bool:
+    """Whether it tells of something that one of these processes has made for the kit."""
+    about = event["Actor"]["Attributes"]
+    scope, owner = about.get(f"{LABEL}.scope"), about.get(f"{LABEL}.owner", ":0:")
+    return scope == places.scope() and int(owner.split(":")[-2]) in processes
 
 
 def _commands() -> list[str]:

@@ -22,11 +22,12 @@ from labkit.grading.grade import grade
 from labkit.grading.outcome import Outcome
 from labkit.grading.rebuild import rebuild
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow]
+pytestmark = pytest.mark.engine
 
 Release = Callable[[str], bytes]
 Submit = Callable[..., bytes]
 ANSWERS = Path(__file__).parents[1] / "course"
+QUICK = {("05-rate-limits", 0)}  # of the lessons with a hub, the one that asks it the most
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,12 @@ def _rounds(*, right: bool) -> list[Any]:
         for name, lesson in LESSONS.items()
     }
     return [
-        pytest.param(name, number, id=f"{name}, {number + 1}")
+        pytest.param(
+            name,
+            number,
+            id=f"{name}, {number + 1}",
+            marks=[] if right and (name, number) in QUICK else pytest.mark.slow,
+        )
         for name, most in runs.items()
         for number in range(most)
     ]
@@ -136,7 +142,7 @@ def test_right_answers_have_all_their_points(
     outcomes = _graded(
         assignment, release(assignment), submit(assignment, _sources(release(assignment), ways))
     )
-    short = {ways[name]: one for name, one in outcomes.items() if one.points < one.worth}
+    short = {ways[name].what: one.saw for name, one in outcomes.items() if one.points < one.worth}
     assert short == {}
     assert outcomes.keys() == ways.keys()
 

@@ -77,11 +77,6 @@ class VirtualMachine:
         """The loopback port of this machine that leads to a TCP port inside."""
         return self.machine.port(inside)
 
-    def served_at(self, network: str) -> tuple[str, int]:
-        """The loopback port of this machine, through which all others reach it, too."""
-        del network
-        return "127.0.0.1", self.port(HTTP)
-
     def put(self, archive: bytes, path: str = "/") -> None:
         """Unpack a tar inside."""
         self._ask("put", archive, path=path)
