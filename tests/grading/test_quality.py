@@ -165,6 +165,7 @@ def test_wrong_answers_have_none(
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assignment", LESSONS)
 def test_an_untouched_release_has_no_points(release: Release, assignment: str) -> None:
     """Whoever hands in what was given out has done nothing."""
