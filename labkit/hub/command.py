@@ -107,14 +107,14 @@ def start_engine(**options: Any) -> Engine:
 
 
 def running() -> Companion:
-    """The lab hub that runs, the newest of several.
+    """The lab hub that runs; of several one that stays before a lesson's own, then the newest.
 
     :raises EngineError: none does.
     """
     hubs = [one for one in drivers.companions() if one.kind == Hub.kind and one.port]
     if not hubs:
         raise EngineError("No lab hub runs.", hint="labkit hub up starts one; or --docker-hub.")
-    return hubs[-1]
+    return max(hubs, key=lambda one: (one.keep, one.created))
 
 
 def _account(text: str) -> tuple[str, int | None]:

@@ -101,8 +101,10 @@ def test_a_hub_that_stays(tmp_path: Path) -> None:
         try:
             assert hub.keep
             assert "Account student, password " in said
-            name = f"class-{secrets.token_hex(3)}"
-            subprocess.run([LABKIT, "up", "--hub", f"--name={name}"], check=True)
+            with Hub.start(say=lambda _: None):  # a lesson's, newer, and soon gone
+                assert json.loads(command("limits", "--json", cwd=tmp_path).stdout)["limit"] == 7
+                name = f"class-{secrets.token_hex(3)}"
+                subprocess.run([LABKIT, "up", "--hub", f"--name={name}"], check=True)
             with Engine.attach(name) as engine:
                 engine.docker.images.remove("busybox")
                 assert engine.docker.images.pull("busybox").tags == ["busybox:latest"]
