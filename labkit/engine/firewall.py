@@ -97,7 +97,7 @@ def _bridge_address() -> str:
     """The bridge's hardware address, the same for as long as it lives.
 
     A bridge that was given none takes the lowest one of its ports, another one whenever a port
-    comes or goes. What is connected to it goes on sending to the former one for up to a minute.
+    comes or goes. What is connected to it goes on sending to the former one for up to two minutes.
     """
     return ":".join(["02", "42", *re.findall("..", places.scope())])
 

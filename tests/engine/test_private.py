@@ -112,7 +112,7 @@ def test_stopping_it_leaves_the_machine_as_it_was(home: Path, options: tuple[str
 
 @pytest.mark.engine
 def test_neighbours_that_come_and_go_leave_its_bridge_its_address(home: Path) -> None:
-    """Else what an engine sends is lost for up to a minute when another one ends."""
+    """Else what an engine sends is lost for up to two minutes when another one ends."""
     addresses = _in_a_network_of_its_own(home)["addresses"]
     assert len(addresses) == 3
     assert len(set(addresses)) == 1

@@ -88,11 +88,12 @@ def leaves_nothing() -> Iterator[set[int]]:
     with hosts.find().client() as client, _heard(client) as told:
         yield processes
         wait.until(lambda: threading.active_count() <= threads + 1, what="the threads to end")
-        made = [one["Actor"] for one in told() if _is_of(one, processes)]
+        events = told()
+        made = [one["Actor"] for one in events if _is_of(one, processes)]
         ids = {one["ID"] for one in made}
         volumes = {
             one["Actor"]["ID"]
-            for one in told()
+            for one in events
             if one["Action"] == "mount" and one["Actor"]["Attributes"]["container"] in ids
         }
         there = {one["Id"] for one in client.api.containers(all=True)}
@@ -121,8 +122,8 @@ def _heard(client: DockerClient) -> Iterator[Callable[[], list[dict[str, Any]]]]
 
     def so_far() -> list[dict[str, Any]]:
         last = client.volumes.create()
-        wait.until(lambda: last.name in str(events), what="the last event")
         last.remove()
+        wait.until(lambda: last.name in str(events), what="the last event")
         return list(events)
 
     listener = threading.Thread(target=listen)
